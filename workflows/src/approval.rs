@@ -1,0 +1,192 @@
+//! Who must agree, and who has.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
+
+use crate::clock::{Span, Timestamp};
+use crate::id::IdentityId;
+use crate::identity::{Identity, is_name};
+use crate::target::Access;
+
+/// Somebody that the file names: `group:dba`, `oncall:orders-primary` or a person's name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Who {
+    /// Everyone in a group, nested groups included.
+    Group(String),
+    /// Whoever is on call in a rotation now.
+    OnCall(String),
+    /// One person.
+    Person(String),
+}
+
+impl fmt::Display for Who {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Group(name) => write!(f, "group:{name}"),
+            Self::OnCall(name) => write!(f, "oncall:{name}"),
+            Self::Person(name) => f.write_str(name),
+        }
+    }
+}
+
+/// Why a text names nobody.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` names nobody; write `group:NAME`, `oncall:NAME` or a person's name")]
+pub struct WhoError(pub String);
+
+impl FromStr for Who {
+    type Err = WhoError;
+
+    fn from_str(text: &str) -> Result<Self, WhoError> {
+        match text.split_once(':') {
+            Some(("group", name)) if is_name(name) => Ok(Self::Group(name.to_owned())),
+            Some(("oncall", name)) if is_name(name) => Ok(Self::OnCall(name.to_owned())),
+            None if is_name(text) => Ok(Self::Person(text.to_owned())),
+            _ => Err(WhoError(text.to_owned())),
+        }
+    }
+}
+
+impl Serialize for Who {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Who {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(from)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// How many people, from whom, within what time; and who is asked when that time is over.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Quorum {
+    /// Which rule wants it, by name.
+    pub rule: String,
+    /// Who is asked first.
+    pub from: Who,
+    /// How many distinct people must agree; at least 1.
+    pub people: u8,
+    /// How long each group is given.
+    pub within: Span,
+    /// Who is asked as well when the first did not answer in time.
+    pub then: Option<Who>,
+}
+
+/// Every quorum that has to be met; one person counts once in each that they belong to. Never empty.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Needs(Vec<Quorum>);
+
+impl Needs {
+    /// Needs of one quorum.
+    pub fn one(quorum: Quorum) -> Self {
+        Self(vec![quorum])
+    }
+
+    /// Both needs: whatever either asks for. Commutative, associative, idempotent.
+    pub fn join(self, other: Self) -> Self {
+        let all: BTreeSet<Quorum> = self.0.into_iter().chain(other.0).collect();
+        Self(all.into_iter().collect())
+    }
+
+    /// The quorums, in a fixed order.
+    pub fn quorums(&self) -> &[Quorum] {
+        &self.0
+    }
+
+    /// The shortest time that any quorum gives.
+    pub fn within(&self) -> Span {
+        self.0.iter().map(|quorum| quorum.within).min().unwrap_or(Span::ZERO)
+    }
+
+    /// Whether there is somebody else to ask when the time is over.
+    pub fn can_escalate(&self) -> bool {
+        self.0.iter().any(|quorum| quorum.then.is_some())
+    }
+
+    /// Everybody that is asked, in order, without doubles.
+    pub fn asked(&self, escalated: bool) -> Vec<Who> {
+        let mut all: Vec<Who> = Vec::new();
+        let later = |quorum: &Quorum| if escalated { quorum.then.clone() } else { None };
+        for who in self.0.iter().flat_map(|quorum| std::iter::once(quorum.from.clone()).chain(later(quorum))) {
+            if !all.contains(&who) {
+                all.push(who);
+            }
+        }
+        all
+    }
+}
+
+/// What an approver agrees to, where it is less than what was asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Terms {
+    /// No longer than this.
+    pub span: Option<Span>,
+    /// No more than this level.
+    pub access: Option<Access>,
+}
+
+impl Terms {
+    /// The lesser of both, part by part.
+    pub fn least(self, other: Self) -> Self {
+        fn least<T: Ord>(one: Option<T>, two: Option<T>) -> Option<T> {
+            match (one, two) {
+                (Some(one), Some(two)) => Some(one.min(two)),
+                (one, two) => one.or(two),
+            }
+        }
+        Self { span: least(self.span, other.span), access: least(self.access, other.access) }
+    }
+}
+
+/// One person's approval.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Vote {
+    /// Who agreed.
+    pub by: Identity,
+    /// When.
+    pub at: Timestamp,
+    /// To what.
+    pub terms: Terms,
+    /// What they wrote with it.
+    pub note: Option<String>,
+    /// Which quorums they count for, by position in [`Needs::quorums`].
+    pub serves: Vec<usize>,
+}
+
+/// The approvals so far, one a person.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Votes(Vec<Vote>);
+
+impl Votes {
+    /// Adds an approval. A second one of the same person takes the place of the first.
+    pub fn add(&mut self, vote: Vote) {
+        self.0.retain(|earlier| earlier.by.id != vote.by.id);
+        self.0.push(vote);
+    }
+
+    /// Whether enough distinct people agreed, in every quorum.
+    pub fn meet(&self, needs: &Needs) -> bool {
+        let counts = |at: usize| {
+            let people: BTreeSet<IdentityId> =
+                self.0.iter().filter(|vote| vote.serves.contains(&at)).map(|vote| vote.by.id).collect();
+            people.len()
+        };
+        !needs.0.is_empty()
+            && needs.0.iter().enumerate().all(|(at, quorum)| counts(at) >= usize::from(quorum.people.max(1)))
+    }
+
+    /// The least that all agreed to.
+    pub fn terms(&self) -> Terms {
+        self.0.iter().fold(Terms::default(), |all, vote| all.least(vote.terms))
+    }
+
+    /// The approvals in the order in which they came.
+    pub fn list(&self) -> &[Vote] {
+        &self.0
+    }
+}

@@ -1,0 +1,384 @@
+//! A request and its state machine: pure, with time as an argument.
+//!
+//! A hold is a request that a session waits on, so access, held operations and reviews share this one machine.
+
+use serde::{Deserialize, Serialize};
+
+use crate::approval::{Needs, Terms, Vote, Votes, Who};
+use crate::clock::{Span, Timestamp};
+use crate::id::{GrantId, RequestId, SessionId};
+use crate::identity::Identity;
+use crate::target::{Access, TargetName};
+
+/// What is asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum What {
+    /// A grant, or more time on one.
+    Access {
+        /// To which target.
+        target: TargetName,
+        /// At which level.
+        access: Access,
+        /// For how long.
+        span: Span,
+        /// The grant that gets more time, where that is what is asked.
+        extends: Option<GrantId>,
+        /// Break-glass: granted at once, reviewed afterwards.
+        emergency: bool,
+    },
+    /// That one held operation passes, once.
+    Operation {
+        /// At which target.
+        target: TargetName,
+        /// The session that waits.
+        session: SessionId,
+        /// The hash of what passes, as 64 hex digits.
+        fingerprint: String,
+        /// The whole text, control characters made visible.
+        shown: String,
+        /// What it would touch, as far as the preview could tell.
+        impact: Vec<String>,
+    },
+    /// That somebody looks at what was done under a break-glass grant.
+    Review {
+        /// At which target.
+        target: TargetName,
+        /// The grant to review.
+        grant: GrantId,
+    },
+}
+
+impl What {
+    /// The target that it is about.
+    pub const fn target(&self) -> &TargetName {
+        match self {
+            Self::Access { target, .. } | Self::Operation { target, .. } | Self::Review { target, .. } => target,
+        }
+    }
+}
+
+/// Where a request stands. `Spent`, `Denied`, `Withdrawn` and `Lapsed` are final.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum State {
+    /// People are asked.
+    Pending {
+        /// When the next group is asked, or the request lapses.
+        until: Timestamp,
+        /// Whether the next group has been asked.
+        escalated: bool,
+        /// The approvals so far.
+        votes: Votes,
+    },
+    /// Enough people agreed; the session has not taken it up yet. Only held operations stop here.
+    Approved {
+        /// When.
+        at: Timestamp,
+        /// Until when it may be used.
+        until: Timestamp,
+        /// By whom.
+        votes: Votes,
+    },
+    /// The approval did its work: a grant exists, or the operation was let through.
+    Spent {
+        /// When.
+        at: Timestamp,
+        /// By whom it was approved.
+        votes: Votes,
+    },
+    /// Somebody said no.
+    Denied {
+        /// When.
+        at: Timestamp,
+        /// Who.
+        by: Identity,
+        /// Why.
+        because: String,
+    },
+    /// The requester gave up.
+    Withdrawn {
+        /// When.
+        at: Timestamp,
+    },
+    /// Nobody answered in time, or the approval was not used in time.
+    Lapsed {
+        /// When.
+        at: Timestamp,
+    },
+}
+
+impl State {
+    /// The name in rows, on pages and on cards.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Pending { .. } => "pending",
+            Self::Approved { .. } => "approved",
+            Self::Spent { .. } => "spent",
+            Self::Denied { .. } => "denied",
+            Self::Withdrawn { .. } => "withdrawn",
+            Self::Lapsed { .. } => "lapsed",
+        }
+    }
+
+    /// Whether nothing can change it any more.
+    pub const fn is_final(&self) -> bool {
+        match self {
+            Self::Pending { .. } | Self::Approved { .. } => false,
+            Self::Spent { .. } | Self::Denied { .. } | Self::Withdrawn { .. } | Self::Lapsed { .. } => true,
+        }
+    }
+
+    /// When time alone changes it.
+    pub const fn due(&self) -> Option<Timestamp> {
+        match self {
+            Self::Pending { until, .. } | Self::Approved { until, .. } => Some(*until),
+            Self::Spent { .. } | Self::Denied { .. } | Self::Withdrawn { .. } | Self::Lapsed { .. } => None,
+        }
+    }
+}
+
+/// A request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// Its id.
+    pub id: RequestId,
+    /// Who asked.
+    pub by: Identity,
+    /// When.
+    pub at: Timestamp,
+    /// For what.
+    pub what: What,
+    /// Why, in the requester's words.
+    pub why: String,
+    /// Who must agree, as the policy said when it was asked.
+    pub needs: Needs,
+    /// Where it stands.
+    pub state: State,
+}
+
+/// How long an approved operation may wait for its session before the approval is void.
+const USE_WITHIN: Span = Span::minutes(2);
+
+/// What happens to a request.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// Somebody agrees. Whether they may is the policy's to say: `Vote::serves` holds its answer.
+    Approve(Vote),
+    /// Somebody says no.
+    Deny {
+        /// Who.
+        by: Identity,
+        /// Why.
+        because: String,
+    },
+    /// The requester, or the session that waited, gave up.
+    Withdraw,
+    /// The session takes the approval up, for exactly these bytes.
+    Spend {
+        /// The session.
+        session: SessionId,
+        /// The hash of what it is about to send, as 64 hex digits.
+        fingerprint: String,
+    },
+    /// Time went by.
+    Tick,
+}
+
+/// What has to be done, in the transaction that stores the new state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Make a grant, or give one more time.
+    Grant {
+        /// At this level.
+        access: Access,
+        /// For this long, from now.
+        span: Span,
+    },
+    /// The break-glass grant has been reviewed.
+    Reviewed(GrantId),
+    /// Ask these people as well.
+    Ask(Vec<Who>),
+}
+
+/// A step that a request took.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// The request afterwards.
+    pub request: Request,
+    /// What has to be done.
+    pub effects: Vec<Effect>,
+}
+
+/// Why a step was not taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// G16.
+    #[error("nobody decides on their own request")]
+    Own,
+    /// The voter is in none of the groups that were asked.
+    #[error("this voter was not asked")]
+    NotAsked,
+    /// It is settled.
+    #[error("the request is {0} already")]
+    Settled(&'static str),
+    /// There is no approval to use yet.
+    #[error("the request is still {0}")]
+    NotApproved(&'static str),
+    /// The bytes or the session differ from what was approved.
+    #[error("the operation is not the one that was approved")]
+    Differs,
+}
+
+impl Request {
+    /// A new request, pending from `now`.
+    pub fn new(by: Identity, what: What, why: String, needs: Needs, now: Timestamp) -> Self {
+        let until = now.plus(needs.within());
+        let state = State::Pending { until, escalated: false, votes: Votes::default() };
+        Self { id: RequestId::new(), by, at: now, what, why, needs, state }
+    }
+
+    /// Who is asked at this moment.
+    pub fn asked(&self) -> Vec<Who> {
+        match self.state {
+            State::Pending { escalated, .. } => self.needs.asked(escalated),
+            State::Approved { .. } => self.needs.asked(true),
+            State::Spent { .. } | State::Denied { .. } | State::Withdrawn { .. } | State::Lapsed { .. } => Vec::new(),
+        }
+    }
+
+    /// Takes a step, or says why not. A refused event changes nothing.
+    pub fn step(self, event: Event, now: Timestamp) -> Result<Step, Refused> {
+        // Time is told first, so that a late vote meets a request that has lapsed, whoever noticed.
+        let due = self.state.due().is_some_and(|due| now >= due);
+        match event {
+            Event::Tick if due => Ok(self.overdue(now)),
+            Event::Tick => Ok(self.unchanged()),
+            Event::Approve(_) | Event::Deny { .. } if due && !self.still_open() => Err(Refused::Settled("lapsed")),
+            Event::Approve(vote) => self.approve(vote, now),
+            Event::Deny { by, because } => self.deny(by, because, now),
+            Event::Withdraw => self.withdraw(now),
+            Event::Spend { .. } if due => Err(Refused::Settled("lapsed")),
+            Event::Spend { session, fingerprint } => self.spend(session, &fingerprint, now),
+        }
+    }
+
+    /// Whether being overdue only means that more people are asked.
+    fn still_open(&self) -> bool {
+        match self.state {
+            State::Pending { escalated, .. } => self.waits_for_ever() || (!escalated && self.needs.can_escalate()),
+            State::Approved { .. }
+            | State::Spent { .. }
+            | State::Denied { .. }
+            | State::Withdrawn { .. }
+            | State::Lapsed { .. } => false,
+        }
+    }
+
+    /// A review is owed until it is done.
+    fn waits_for_ever(&self) -> bool {
+        matches!(self.what, What::Review { .. })
+    }
+
+    fn unchanged(self) -> Step {
+        Step { request: self, effects: Vec::new() }
+    }
+
+    fn becomes(mut self, state: State, effects: Vec<Effect>) -> Step {
+        self.state = state;
+        Step { request: self, effects }
+    }
+
+    fn overdue(self, now: Timestamp) -> Step {
+        if !self.still_open() {
+            return self.becomes(State::Lapsed { at: now }, Vec::new());
+        }
+        let until = now.plus(self.needs.within());
+        let State::Pending { escalated, votes, .. } = self.state.clone() else { return self.unchanged() };
+        let ask = if escalated { Vec::new() } else { vec![Effect::Ask(self.needs.asked(true))] };
+        self.becomes(State::Pending { until, escalated: true, votes }, ask)
+    }
+
+    fn approve(self, vote: Vote, now: Timestamp) -> Result<Step, Refused> {
+        if vote.by.id == self.by.id {
+            return Err(Refused::Own);
+        }
+        if vote.serves.is_empty() {
+            return Err(Refused::NotAsked);
+        }
+        let State::Pending { until, escalated, mut votes } = self.state.clone() else {
+            return Err(Refused::Settled(self.state.as_str()));
+        };
+        votes.add(vote);
+        if !votes.meet(&self.needs) {
+            return Ok(self.becomes(State::Pending { until, escalated, votes }, Vec::new()));
+        }
+        match self.what.clone() {
+            What::Access { access, span, .. } => {
+                let terms = votes.terms();
+                let effect = Effect::Grant {
+                    access: terms.access.map_or(access, |least| least.min(access)),
+                    span: terms.span.map_or(span, |least| least.min(span)),
+                };
+                Ok(self.becomes(State::Spent { at: now, votes }, vec![effect]))
+            }
+            What::Operation { .. } => {
+                Ok(self.becomes(State::Approved { at: now, until: now.plus(USE_WITHIN), votes }, Vec::new()))
+            }
+            What::Review { grant, .. } => {
+                Ok(self.becomes(State::Spent { at: now, votes }, vec![Effect::Reviewed(grant)]))
+            }
+        }
+    }
+
+    // INVARIANT: a denial wins over an approval that was not used yet (G4).
+    fn deny(self, by: Identity, because: String, now: Timestamp) -> Result<Step, Refused> {
+        if by.id == self.by.id {
+            return Err(Refused::Own);
+        }
+        if self.state.is_final() {
+            return Err(Refused::Settled(self.state.as_str()));
+        }
+        // A review that finds fault is done all the same: what follows from it is for people to decide.
+        let effects = match self.what {
+            What::Review { grant, .. } => vec![Effect::Reviewed(grant)],
+            What::Access { .. } | What::Operation { .. } => Vec::new(),
+        };
+        Ok(self.becomes(State::Denied { at: now, by, because }, effects))
+    }
+
+    fn withdraw(self, now: Timestamp) -> Result<Step, Refused> {
+        // Whoever owes a review cannot take the question back.
+        if self.state.is_final() || self.waits_for_ever() {
+            return Err(Refused::Settled(self.state.as_str()));
+        }
+        Ok(self.becomes(State::Withdrawn { at: now }, Vec::new()))
+    }
+
+    // INVARIANT: a spent approval is never pending again, and passes only the bytes that it was given for (G5, G8).
+    fn spend(self, by: SessionId, hash: &str, now: Timestamp) -> Result<Step, Refused> {
+        let State::Approved { votes, .. } = self.state.clone() else {
+            return Err(if self.state.is_final() {
+                Refused::Settled(self.state.as_str())
+            } else {
+                Refused::NotApproved(self.state.as_str())
+            });
+        };
+        match &self.what {
+            What::Operation { session, fingerprint, .. } if *session == by && fingerprint == hash => {
+                Ok(self.becomes(State::Spent { at: now, votes }, Vec::new()))
+            }
+            What::Operation { .. } | What::Access { .. } | What::Review { .. } => Err(Refused::Differs),
+        }
+    }
+
+    /// What an approver agreed to, for the outcome's words.
+    pub fn terms(&self) -> Terms {
+        match &self.state {
+            State::Pending { votes, .. } | State::Approved { votes, .. } | State::Spent { votes, .. } => {
+                votes.terms()
+            }
+            State::Denied { .. } | State::Withdrawn { .. } | State::Lapsed { .. } => Terms::default(),
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! What people want to reach, and how the gateway signs in there.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::secret::Secret;
+
+/// The name of a target, as people type it: lower-case letters, digits, `-`, `_`, `.`; at most 63 characters.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub struct TargetName(String);
+
+impl TargetName {
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for TargetName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Why a text is no name of a target.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a target's name; use lower-case letters, digits, `-`, `_` and `.`, at most 63")]
+pub struct TargetNameError(pub String);
+
+impl FromStr for TargetName {
+    type Err = TargetNameError;
+
+    fn from_str(text: &str) -> Result<Self, TargetNameError> {
+        let allowed = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, b'-' | b'_' | b'.');
+        if text.is_empty() || text.len() > 63 || !text.bytes().all(allowed) {
+            return Err(TargetNameError(text.to_owned()));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl<'de> Deserialize<'de> for TargetName {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(from)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// The protocols that the gateway speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Protocol {
+    /// PostgreSQL's frontend/backend protocol 3.0.
+    Postgres,
+}
+
+impl Protocol {
+    /// The name in the file and in rules.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Postgres => "postgres",
+        }
+    }
+}
+
+/// How much a grant allows. Each level includes the ones before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Access {
+    /// Look, change nothing.
+    Read,
+    /// Change data.
+    Write,
+    /// Change everything that the target's login may change.
+    Admin,
+}
+
+impl Access {
+    /// The name in the file, on the command line and in rows.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+impl fmt::Display for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Why a text is no access level.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not an access level; write `read`, `write` or `admin`")]
+pub struct AccessError(pub String);
+
+impl FromStr for Access {
+    type Err = AccessError;
+
+    fn from_str(text: &str) -> Result<Self, AccessError> {
+        match text {
+            "read" => Ok(Self::Read),
+            "write" => Ok(Self::Write),
+            "admin" => Ok(Self::Admin),
+            _ => Err(AccessError(text.to_owned())),
+        }
+    }
+}
+
+/// Where a secret lies: `env:NAME` or `file:PATH`. The secret itself is read when it is needed, and kept nowhere.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub enum SecretRef {
+    /// A variable of the environment.
+    Env(String),
+    /// A file; one trailing newline is not part of the secret.
+    File(PathBuf),
+}
+
+/// Why a secret could not be had.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretError {
+    /// Neither `env:` nor `file:`. The text is not repeated: it may be the secret itself.
+    #[error("a secret is written as `env:NAME` or `file:PATH`, never in the file itself")]
+    Form,
+    /// The variable is not set.
+    #[error("the environment variable `{0}` is not set")]
+    Env(String),
+    /// The file could not be read.
+    #[error("the secret file `{path}` could not be read")]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Nothing in it.
+    #[error("the secret at `{0}` is empty")]
+    Empty(String),
+}
+
+impl FromStr for SecretRef {
+    type Err = SecretError;
+
+    fn from_str(text: &str) -> Result<Self, SecretError> {
+        match text.split_once(':') {
+            Some(("env", name)) if !name.is_empty() => Ok(Self::Env(name.to_owned())),
+            Some(("file", path)) if !path.is_empty() => Ok(Self::File(PathBuf::from(path))),
+            _ => Err(SecretError::Form),
+        }
+    }
+}
+
+impl fmt::Display for SecretRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Env(name) => write!(f, "env:{name}"),
+            Self::File(path) => write!(f, "file:{}", path.display()),
+        }
+    }
+}
+
+impl SecretRef {
+    /// Reads the secret. Blocking, but from a variable or a small file only.
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads secrets from the environment")]
+    pub fn read(&self) -> Result<Secret<String>, SecretError> {
+        let text = match self {
+            Self::Env(name) => std::env::var(name).map_err(|_| SecretError::Env(name.clone()))?,
+            Self::File(path) => {
+                std::fs::read_to_string(path).map_err(|source| SecretError::File { path: path.clone(), source })?
+            }
+        };
+        let text = text.strip_suffix('\n').map_or(text.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
+        if text.is_empty() {
+            return Err(SecretError::Empty(self.to_string()));
+        }
+        Ok(Secret::new(text.to_owned()))
+    }
+}
+
+impl<'de> Deserialize<'de> for SecretRef {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(from)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// How the gateway protects its connection to a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Tls {
+    /// The certificate must be valid for the target's host name.
+    VerifyFull,
+    /// No TLS. For a socket on the same machine or a network that is trusted already.
+    Off,
+}
+
+/// How the gateway signs in at one access level.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Login {
+    /// The user at the target.
+    pub user: String,
+    /// Where the password lies.
+    pub password: SecretRef,
+}
+
+/// A target, as the file describes it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Target {
+    /// What people call it.
+    pub name: TargetName,
+    /// What it speaks.
+    pub protocol: Protocol,
+    /// Host and port. Comes from the file alone.
+    pub address: String,
+    /// The database at the target.
+    pub database: String,
+    /// What rules select it by.
+    pub labels: BTreeMap<String, String>,
+    /// How the way there is protected.
+    pub tls: Tls,
+    /// A PEM file of authorities to trust instead of the system's.
+    pub ca: Option<PathBuf>,
+    /// The logins, by level.
+    pub logins: BTreeMap<Access, Login>,
+}
