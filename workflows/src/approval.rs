@@ -180,6 +180,11 @@ impl Votes {
             && needs.0.iter().enumerate().all(|(at, quorum)| counts(at) >= usize::from(quorum.people.max(1)))
     }
 
+    /// The same votes, each counted for the quorums that `serves` gives it.
+    pub fn recount(&self, serves: impl Fn(&Vote) -> Vec<usize>) -> Self {
+        Self(self.0.iter().map(|vote| Vote { serves: serves(vote), ..vote.clone() }).collect())
+    }
+
     /// The least that all agreed to.
     pub fn terms(&self) -> Terms {
         self.0.iter().fold(Terms::default(), |all, vote| all.least(vote.terms))

@@ -100,3 +100,64 @@ impl Grant {
         Ok(self)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::id::IdentityId;
+
+    fn grant(until: i64) -> Grant {
+        Grant {
+            id: GrantId::new(),
+            request: RequestId::new(),
+            to: Identity { id: IdentityId::new(), name: "ada".to_owned() },
+            target: "orders-prod".parse().expect("a name"),
+            access: Access::Write,
+            from: Timestamp::from_micros(0),
+            until: Timestamp::from_micros(until),
+            emergency: false,
+            reminded: false,
+            ended: None,
+        }
+    }
+
+    fn events() -> impl Strategy<Value = Vec<(i64, u8)>> {
+        proptest::collection::vec((0..400i64, 0..4u8), 0..30)
+    }
+
+    proptest! {
+        #[test]
+        fn an_ended_grant_stays_ended_and_its_end_never_moves_back(events in events()) {
+            let mut grant = grant(1_000);
+            let mut now = 0;
+            for (later, what) in events {
+                now += later;
+                let at = Timestamp::from_micros(now);
+                let event = match what {
+                    0 => Event::Tick,
+                    1 => Event::Extend(Span::from_micros(300)),
+                    2 => Event::Reminded,
+                    _ => Event::Revoke { by: grant.to.clone(), because: "x".to_owned() },
+                };
+                let before = grant.clone();
+                let Ok(after) = grant.clone().step(event, at) else { continue };
+                prop_assert!(before.ended.is_none() || after == before);
+                prop_assert!(after.until >= before.until);
+                prop_assert!(before.is_live(at) || !after.is_live(at), "nothing brings a grant back");
+                prop_assert_eq!(after.clone().step(Event::Tick, at).map(|g| g.step(Event::Tick, at)).ok(),
+                    after.clone().step(Event::Tick, at).map(Ok).ok());
+                grant = after;
+            }
+        }
+    }
+
+    #[test]
+    fn the_last_moment_is_outside() {
+        let grant = grant(1_000);
+        assert!(grant.is_live(Timestamp::from_micros(999)));
+        assert!(!grant.is_live(Timestamp::from_micros(1_000)));
+        assert!(grant.step(Event::Extend(Span::hours(1)), Timestamp::from_micros(1_000)).is_err());
+    }
+}

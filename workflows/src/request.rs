@@ -247,6 +247,24 @@ impl Request {
         }
     }
 
+    /// The same request with each vote counted only for the quorums that its voter may still serve: people who left a
+    /// group after they agreed no longer count (G6).
+    pub fn recount(self, serves: impl Fn(&str, &Self) -> Vec<usize>) -> Self {
+        let state = match self.state.clone() {
+            State::Pending { until, escalated, votes } => {
+                State::Pending { until, escalated, votes: votes.recount(|vote| serves(&vote.by.name, &self)) }
+            }
+            State::Approved { at, until, votes } => {
+                State::Approved { at, until, votes: votes.recount(|vote| serves(&vote.by.name, &self)) }
+            }
+            settled @ (State::Spent { .. }
+            | State::Denied { .. }
+            | State::Withdrawn { .. }
+            | State::Lapsed { .. }) => settled,
+        };
+        Self { state, ..self }
+    }
+
     /// Takes a step, or says why not. A refused event changes nothing.
     pub fn step(self, event: Event, now: Timestamp) -> Result<Step, Refused> {
         // Time is told first, so that a late vote meets a request that has lapsed, whoever noticed.
@@ -382,3 +400,6 @@ impl Request {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

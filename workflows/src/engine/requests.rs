@@ -1,0 +1,564 @@
+//! Asking and deciding.
+
+use serde_json::json;
+use tracing::info;
+
+use super::people::STORE_IS_GONE;
+use super::{Workflows, transact};
+use crate::approval::{Terms, Vote};
+use crate::clock::{Span, Timestamp};
+use crate::grant::{self, Grant};
+use crate::id::{GrantId, RequestId};
+use crate::identity::{Authenticated, Identity};
+use crate::notice::Kind;
+use crate::policy::{Ask, Policy, Refusal, Route};
+use crate::request::{Effect, Event, Refused, Request, State, What};
+use crate::store::audit::{self, Note};
+use crate::store::{StoreError, Tx, grants, notices, requests};
+use crate::target::{Access, TargetName};
+use crate::told::{Fault, Told};
+
+/// What somebody asks for.
+#[derive(Clone, Debug)]
+pub struct AccessAsk {
+    /// To which target.
+    pub target: TargetName,
+    /// At which level.
+    pub access: Access,
+    /// For how long.
+    pub span: Span,
+    /// Why, in their words: 1 to 1,000 characters.
+    pub why: String,
+    /// Break-glass: now, without asking; reviewed afterwards.
+    pub emergency: bool,
+}
+
+/// What became of an ask.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// The request.
+    pub request: Request,
+    /// The grant, where nobody had to agree.
+    pub grant: Option<Grant>,
+    /// Who is asked, by name, at this moment.
+    pub people: Vec<String>,
+}
+
+/// What somebody says to a request.
+#[derive(Clone, Debug)]
+pub enum Choice {
+    /// Yes, or yes to less.
+    Approve {
+        /// To what, where it is less.
+        terms: Terms,
+        /// Words that the requester sees; at most 1,000 characters.
+        note: Option<String>,
+    },
+    /// No.
+    Deny {
+        /// Why: 1 to 1,000 characters.
+        because: String,
+    },
+}
+
+/// Longest text that a person may write, in characters.
+const LONGEST_TEXT: usize = 1_000;
+
+pub(super) fn is_text(text: &str) -> bool {
+    !text.trim().is_empty() && text.chars().count() <= LONGEST_TEXT
+}
+
+/// Why an ask did not become a request.
+#[derive(Debug, thiserror::Error)]
+pub enum RequestError {
+    /// The policy says no.
+    #[error(transparent)]
+    Policy(#[from] Refusal),
+    /// No reason, or too long a one.
+    #[error("say why in 1 to {LONGEST_TEXT} characters")]
+    Why,
+    /// There is a grant for it already.
+    #[error(
+        "you already have {access} access to `{target}` until {until}; `countersign extend {grant}` asks for more time"
+    )]
+    Already {
+        /// To what.
+        target: TargetName,
+        /// At which level.
+        access: Access,
+        /// Until when, in local words.
+        until: String,
+        /// The grant.
+        grant: GrantId,
+    },
+    /// The same was asked already.
+    #[error("you already asked for that: {0} is pending")]
+    Pending(RequestId),
+    /// G14.
+    #[error("your last break-glass access has not been reviewed yet; somebody else has to review it first")]
+    ReviewOwed,
+    /// G3.
+    #[error(
+        "this machine's clock differs from the store's by more than 2 s, so it issues no grants; tell the platform team"
+    )]
+    Clock,
+    /// The grant to extend is not there, not theirs, or over.
+    #[error("there is no live grant `{0}` of yours")]
+    NoGrant(GrantId),
+    /// Break-glass access has one fixed end.
+    #[error("break-glass access can't be extended; ask for access instead")]
+    Emergency,
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Told for RequestError {
+    fn told(&self) -> String {
+        match self {
+            Self::Policy(refusal) => refusal.told(),
+            Self::Store(_) => STORE_IS_GONE.to_owned(),
+            Self::Why
+            | Self::Already { .. }
+            | Self::Pending(_)
+            | Self::ReviewOwed
+            | Self::Clock
+            | Self::NoGrant(_)
+            | Self::Emergency => self.to_string(),
+        }
+    }
+
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Policy(refusal) => refusal.fault(),
+            Self::Why => Fault::Asker,
+            Self::Already { .. } | Self::Pending(_) => Fault::Conflict,
+            Self::ReviewOwed | Self::Emergency => Fault::Refused,
+            Self::NoGrant(_) => Fault::Missing,
+            Self::Clock | Self::Store(_) => Fault::Ours,
+        }
+    }
+}
+
+/// Why a vote did not count.
+#[derive(Debug, thiserror::Error)]
+pub enum VoteError {
+    /// There is no such request, or the voter may not know of it.
+    #[error("there is no request `{0}`, or you may not decide on it")]
+    Missing(RequestId),
+    /// The state machine says no.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// A denial needs a reason, a note has a limit.
+    #[error("say why in 1 to {LONGEST_TEXT} characters")]
+    Because,
+    /// The policy has changed since it was asked, and no longer permits it (G6).
+    #[error("the policy no longer permits what was asked; the requester has to ask anew")]
+    PolicyChanged,
+    /// The approval would give nothing.
+    #[error("`{0}` is more than was asked for; approve less, or leave it out")]
+    MoreThanAsked(String),
+    /// G3.
+    #[error(
+        "this machine's clock differs from the store's by more than 2 s, so it issues no grants; tell the platform team"
+    )]
+    Clock,
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Told for VoteError {
+    fn told(&self) -> String {
+        match self {
+            Self::Refused(Refused::Own) => "nobody decides on their own request; somebody else has to".to_owned(),
+            Self::Refused(Refused::NotAsked) => {
+                "you are not among those who were asked, so your vote doesn't count".to_owned()
+            }
+            Self::Refused(Refused::Settled(state)) => format!("it is too late: the request is {state} already"),
+            Self::Store(_) => STORE_IS_GONE.to_owned(),
+            Self::Missing(_)
+            | Self::Refused(Refused::NotApproved(_) | Refused::Differs)
+            | Self::Because
+            | Self::PolicyChanged
+            | Self::MoreThanAsked(_)
+            | Self::Clock => self.to_string(),
+        }
+    }
+
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Missing(_) => Fault::Missing,
+            Self::Refused(Refused::Settled(_)) => Fault::Conflict,
+            Self::Refused(Refused::Own | Refused::NotAsked | Refused::NotApproved(_) | Refused::Differs)
+            | Self::PolicyChanged => Fault::Refused,
+            Self::Because | Self::MoreThanAsked(_) => Fault::Asker,
+            Self::Clock | Self::Store(_) => Fault::Ours,
+        }
+    }
+}
+
+/// Why a request was not withdrawn.
+#[derive(Debug, thiserror::Error)]
+pub enum WithdrawError {
+    /// There is none, or it is somebody else's.
+    #[error("there is no request `{0}` of yours")]
+    Missing(RequestId),
+    /// It is settled.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Told for WithdrawError {
+    fn told(&self) -> String {
+        match self {
+            Self::Store(_) => STORE_IS_GONE.to_owned(),
+            Self::Missing(_) | Self::Refused(_) => self.to_string(),
+        }
+    }
+
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Missing(_) => Fault::Missing,
+            Self::Refused(_) => Fault::Conflict,
+            Self::Store(_) => Fault::Ours,
+        }
+    }
+}
+
+impl Workflows {
+    /// Asks for access.
+    pub async fn request(&self, who: &Authenticated, ask: AccessAsk) -> Result<Asked, RequestError> {
+        if !is_text(&ask.why) {
+            return Err(RequestError::Why);
+        }
+        if ask.emergency {
+            return self.break_glass(who.identity(), ask).await;
+        }
+        self.refuse_doubles(who.identity(), &ask).await?;
+        let what = What::Access {
+            target: ask.target.clone(),
+            access: ask.access,
+            span: ask.span,
+            extends: None,
+            emergency: false,
+        };
+        self.ask(who.identity(), &ask, what).await
+    }
+
+    /// Asks for more time on a live grant; when it is agreed, the grant's end moves and its sessions go on.
+    pub async fn extend(
+        &self,
+        who: &Authenticated,
+        id: GrantId,
+        span: Span,
+        why: &str,
+    ) -> Result<Asked, RequestError> {
+        if !is_text(why) {
+            return Err(RequestError::Why);
+        }
+        let now = self.now();
+        let grant = grants::find(self.db(), id).await?;
+        let mine = grant.filter(|grant| grant.to == *who.identity() && grant.is_live(now));
+        let grant = mine.ok_or(RequestError::NoGrant(id))?;
+        if grant.emergency {
+            return Err(RequestError::Emergency);
+        }
+        let (target, access) = (grant.target, grant.access);
+        let what = What::Access { target: target.clone(), access, span, extends: Some(id), emergency: false };
+        let ask = AccessAsk { target, access, span, why: why.to_owned(), emergency: false };
+        self.ask(who.identity(), &ask, what).await
+    }
+
+    /// Somebody who has it, or asked for it a moment ago, is told so instead of asking twice.
+    async fn refuse_doubles(&self, by: &Identity, ask: &AccessAsk) -> Result<(), RequestError> {
+        let now = self.now();
+        let held = grants::live_of(self.db(), by.id, &ask.target, now).await?;
+        if let Some(grant) = held.into_iter().find(|grant| grant.access >= ask.access && !grant.emergency) {
+            return Err(RequestError::Already {
+                until: self.local(grant.until),
+                target: grant.target,
+                access: grant.access,
+                grant: grant.id,
+            });
+        }
+        let same = |request: &Request| match &request.what {
+            What::Access { target, access, extends: None, .. } => {
+                request.by == *by && *target == ask.target && *access == ask.access
+            }
+            What::Access { .. } | What::Operation { .. } | What::Review { .. } => false,
+        };
+        let open = requests::latest(self.db(), true, 1_000).await?;
+        match open.iter().find(|request| same(request)) {
+            Some(request) => Err(RequestError::Pending(request.id)),
+            None => Ok(()),
+        }
+    }
+
+    fn route(policy: &Policy, by: &Identity, ask: &AccessAsk, now: Timestamp) -> Result<Route, RequestError> {
+        let asked =
+            Ask { by: &by.name, target: &ask.target, access: ask.access, span: ask.span, emergency: ask.emergency };
+        Ok(policy.route(&asked, now)?)
+    }
+
+    async fn ask(&self, by: &Identity, ask: &AccessAsk, what: What) -> Result<Asked, RequestError> {
+        let (policy, now) = (self.policy(), self.now());
+        let route = Self::route(&policy, by, ask, now)?;
+        let request = Request::new(by.clone(), what, ask.why.clone(), route.needs, now);
+        transact!(self, RequestError, |tx| {
+            requests::add(tx, &request).await?;
+            let about = Kind::Asked { request: request.id };
+            notices::add(tx, &about, &request.asked(), now).await?;
+            audit::append(tx, asked_note(&request, &route.rule, &policy), now).await?;
+            Ok(())
+        })?;
+        info!(request.id = %request.id, "request `{}` was made", request.id);
+        let people = people_asked(&policy, &request, now);
+        Ok(Asked { request, grant: None, people })
+    }
+
+    /// Break-glass (G14): granted at once, everyone told, a review owed by somebody else.
+    async fn break_glass(&self, by: &Identity, ask: AccessAsk) -> Result<Asked, RequestError> {
+        let (policy, now) = (self.policy(), self.now());
+        let route = Self::route(&policy, by, &ask, now)?;
+        if !self.clock_is_right() {
+            return Err(RequestError::Clock);
+        }
+        let (target, access) = (ask.target.clone(), ask.access);
+        let span = ask.span.min(route.at_most);
+        let what = What::Access { target: target.clone(), access, span, extends: None, emergency: true };
+        let mut request = Request::new(by.clone(), what, ask.why.clone(), route.needs.clone(), now);
+        request.state = State::Spent { at: now, votes: crate::approval::Votes::default() };
+        let grant = new_grant(&request, access, span, true, now);
+        let why = format!("break-glass: {}", ask.why);
+        let review = Request::new(by.clone(), What::Review { target, grant: grant.id }, why, route.needs, now);
+        let outcome: Result<(), RequestError> = transact!(self, RequestError, |tx| {
+            if grants::owes_review(tx, by.id).await? {
+                return Err(RequestError::ReviewOwed);
+            }
+            requests::add(tx, &request).await?;
+            grants::add(tx, &grant).await?;
+            requests::add(tx, &review).await?;
+            let told = [review.asked(), policy.overseers()].concat();
+            notices::add(tx, &Kind::Emergency { grant: grant.id }, &told, now).await?;
+            notices::add(tx, &Kind::Asked { request: review.id }, &review.asked(), now).await?;
+            let mut note = asked_note(&request, &route.rule, &policy);
+            note.verb = "break glass";
+            if let Some(detail) = note.detail.as_object_mut() {
+                detail.insert("grant".to_owned(), json!(grant.id));
+                detail.insert("review".to_owned(), json!(review.id));
+                detail.insert("until".to_owned(), json!(grant.until.to_string()));
+            }
+            audit::append(tx, note, now).await?;
+            Ok(())
+        });
+        match outcome {
+            Ok(()) => {}
+            // Two at the same moment: the unique index let one of them through.
+            Err(RequestError::Store(StoreError::Exists)) => return Err(RequestError::ReviewOwed),
+            Err(error) => return Err(error),
+        }
+        info!(grant.id = %grant.id, "break-glass grant `{}` was taken", grant.id);
+        self.refresh_live().await?;
+        let people = people_asked(&policy, &review, now);
+        Ok(Asked { request, grant: Some(grant), people })
+    }
+
+    /// Votes on a request.
+    pub async fn vote(&self, who: &Authenticated, id: RequestId, choice: Choice) -> Result<Request, VoteError> {
+        let text_is_right = match &choice {
+            Choice::Approve { note, .. } => note.as_deref().is_none_or(is_text),
+            Choice::Deny { because } => is_text(because),
+        };
+        if !text_is_right {
+            return Err(VoteError::Because);
+        }
+        let voter = who.identity();
+        let request = transact!(self, VoteError, |tx| {
+            let (policy, now) = (self.policy(), self.now());
+            let found = requests::get(tx, id).await?.ok_or(VoteError::Missing(id))?;
+            // G6: earlier voters who have left the group since then no longer count.
+            let request = found.request.recount(|name, request| policy.serves(request, name, now));
+            let serves = policy.serves(&request, &voter.name, now);
+            if serves.is_empty() && request.by != *voter {
+                return Err(if !self.sees_request(&policy, voter, &request) {
+                    VoteError::Missing(id)
+                } else if request.state.is_final() {
+                    Refused::Settled(request.state.as_str()).into()
+                } else {
+                    Refused::NotAsked.into()
+                });
+            }
+            let event = event_of(&request, voter, &choice, serves, now)?;
+            let step = request.step(event, now)?;
+            requests::change(tx, &step.request, found.version).await?;
+            let grant = self.carry_out(tx, &policy, &step.request, step.effects, now).await?;
+            notices::add(tx, &Kind::Changed { request: id }, &step.request.needs.asked(true), now).await?;
+            audit::append(tx, vote_note(&step.request, voter, &choice, grant, &policy), now).await?;
+            Ok(step.request)
+        })?;
+        info!(request.id = %id, "request `{id}` is {}", request.state.as_str());
+        self.refresh_live().await?;
+        Ok(request)
+    }
+
+    /// Does what a step asks for, in its transaction.
+    pub(crate) async fn carry_out(
+        &self,
+        tx: &mut Tx,
+        policy: &Policy,
+        request: &Request,
+        effects: Vec<Effect>,
+        now: Timestamp,
+    ) -> Result<Option<GrantId>, VoteError> {
+        let mut made = None;
+        for effect in effects {
+            match effect {
+                Effect::Grant { access, span } => {
+                    if !self.clock_is_right() {
+                        return Err(VoteError::Clock);
+                    }
+                    made = Some(grant_it(tx, policy, request, access, span, now).await?);
+                }
+                Effect::Reviewed(grant) => grants::reviewed(tx, grant, now).await?,
+                Effect::Ask(more) => {
+                    let overdue = match request.what {
+                        What::Review { .. } => Kind::ReviewOverdue { request: request.id },
+                        What::Access { .. } | What::Operation { .. } => Kind::Escalated { request: request.id },
+                    };
+                    notices::add(tx, &overdue, &more, now).await?;
+                }
+            }
+        }
+        Ok(made)
+    }
+
+    /// Takes back one's own request.
+    pub async fn withdraw(&self, who: &Authenticated, id: RequestId) -> Result<Request, WithdrawError> {
+        let by = who.identity();
+        transact!(self, WithdrawError, |tx| {
+            let now = self.now();
+            let found = requests::get(tx, id).await?.ok_or(WithdrawError::Missing(id))?;
+            if found.request.by != *by {
+                return Err(WithdrawError::Missing(id));
+            }
+            let step = found.request.step(Event::Withdraw, now)?;
+            requests::change(tx, &step.request, found.version).await?;
+            notices::add(tx, &Kind::Changed { request: id }, &step.request.needs.asked(true), now).await?;
+            let note = Note { actor: &by.name, verb: "withdraw", about: id.to_string(), detail: json!({}) };
+            audit::append(tx, note, now).await?;
+            Ok(step.request)
+        })
+    }
+}
+
+/// Who is asked at this moment, by name, without the requester.
+pub(super) fn people_asked(policy: &Policy, request: &Request, now: Timestamp) -> Vec<String> {
+    let mut people: Vec<String> = Vec::new();
+    for name in request.asked().iter().flat_map(|who| policy.people(who, now)) {
+        if name != request.by.name && !people.contains(&name) {
+            people.push(name);
+        }
+    }
+    people
+}
+
+fn new_grant(request: &Request, access: Access, span: Span, emergency: bool, now: Timestamp) -> Grant {
+    Grant {
+        id: GrantId::new(),
+        request: request.id,
+        to: request.by.clone(),
+        target: request.what.target().clone(),
+        access,
+        from: now,
+        until: now.plus(span),
+        emergency,
+        reminded: false,
+        ended: None,
+    }
+}
+
+/// Makes the grant, or moves the end of the one that is to be extended.
+async fn grant_it(
+    tx: &mut Tx,
+    policy: &Policy,
+    request: &Request,
+    access: Access,
+    span: Span,
+    now: Timestamp,
+) -> Result<GrantId, VoteError> {
+    let What::Access { target, extends, .. } = &request.what else { return Err(VoteError::PolicyChanged) };
+    // G6: the policy now has its say too: whether, and for how long.
+    let asked = Ask { by: &request.by.name, target, access, span: Span::ZERO, emergency: false };
+    let route = policy.route(&asked, now).map_err(|_| VoteError::PolicyChanged)?;
+    let span = span.min(route.at_most);
+    let to = [crate::approval::Who::Person(request.by.name.clone())];
+    let id = match extends {
+        None => {
+            let grant = new_grant(request, access, span, false, now);
+            grants::add(tx, &grant).await?;
+            grant.id
+        }
+        Some(id) => {
+            let found = grants::get(tx, *id).await?.ok_or(VoteError::PolicyChanged)?;
+            let over = |_| VoteError::Refused(Refused::Settled("over with its grant"));
+            let grant = found.grant.step(grant::Event::Extend(span), now).map_err(over)?;
+            grants::change(tx, &grant, found.version).await?;
+            *id
+        }
+    };
+    notices::add(tx, &Kind::Granted { grant: id }, &to, now).await?;
+    Ok(id)
+}
+
+fn event_of(
+    request: &Request,
+    voter: &Identity,
+    choice: &Choice,
+    serves: Vec<usize>,
+    now: Timestamp,
+) -> Result<Event, VoteError> {
+    match choice {
+        Choice::Deny { because } => Ok(Event::Deny { by: voter.clone(), because: because.clone() }),
+        Choice::Approve { terms, note } => {
+            if let What::Access { access, span, .. } = &request.what {
+                if let Some(more) = terms.access.filter(|level| level > access) {
+                    return Err(VoteError::MoreThanAsked(more.to_string()));
+                }
+                if let Some(more) = terms.span.filter(|longer| longer > span) {
+                    return Err(VoteError::MoreThanAsked(more.to_string()));
+                }
+            }
+            Ok(Event::Approve(Vote { by: voter.clone(), at: now, terms: *terms, note: note.clone(), serves }))
+        }
+    }
+}
+
+fn asked_note<'a>(request: &'a Request, rule: &str, policy: &Policy) -> Note<'a> {
+    let detail = json!({
+        "what": request.what,
+        "why": request.why,
+        "rule": rule,
+        "asked": request.needs.asked(true),
+        "policy": policy.hash(),
+    });
+    Note { actor: &request.by.name, verb: "request", about: request.id.to_string(), detail }
+}
+
+fn vote_note<'a>(
+    request: &Request,
+    voter: &'a Identity,
+    choice: &Choice,
+    grant: Option<GrantId>,
+    policy: &Policy,
+) -> Note<'a> {
+    let (verb, said) = match choice {
+        Choice::Approve { terms, note } => ("approve", json!({ "terms": terms, "note": note })),
+        Choice::Deny { because } => ("deny", json!({ "because": because })),
+    };
+    let detail = json!({ "said": said, "state": request.state.as_str(), "grant": grant, "policy": policy.hash() });
+    Note { actor: &voter.name, verb, about: request.id.to_string(), detail }
+}

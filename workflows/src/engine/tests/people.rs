@@ -1,0 +1,64 @@
+use super::world::*;
+use crate::clock::Span;
+use crate::engine::AuthenticateError;
+use crate::secret::Secret;
+use crate::told::Told;
+
+both! {
+    fn a_token_signs_in_until_it_expires_or_is_revoked(world) {
+        let issued = world.workflows.issue("test", "ada", Span::hours(1), "laptop").await.unwrap();
+        let ada = world.workflows.authenticate(&issued.token).await.unwrap();
+        assert_eq!(ada.identity().name, "ada");
+        world.hand.advance(Span::hours(1));
+        assert!(matches!(world.workflows.authenticate(&issued.token).await, Err(AuthenticateError::Expired)));
+        let second = world.workflows.issue("test", "ada", Span::hours(1), "phone").await.unwrap();
+        world.workflows.revoke_token("test", second.id).await.unwrap();
+        assert!(matches!(world.workflows.authenticate(&second.token).await, Err(AuthenticateError::Revoked)));
+        assert_eq!(world.workflows.tokens(&ada).await.unwrap().len(), 2);
+    }
+
+    fn every_wrong_token_is_told_the_same(world) {
+        let issued = world.workflows.issue("test", "ada", Span::hours(1), "x").await.unwrap();
+        let text = issued.token.reveal().clone();
+        let mut told = std::collections::BTreeSet::new();
+        let last = text.chars().last().unwrap();
+        let changed = format!("{}{}", text.strip_suffix(last).unwrap(), if last == '0' { '1' } else { '0' });
+        for wrong in ["", "cst_", "password", &changed, text.get(..40).unwrap(), &text.to_lowercase(), unknown_token().reveal()] {
+            let refused = world.workflows.authenticate(&Secret::new(wrong.to_owned())).await.unwrap_err();
+            told.insert(refused.told());
+        }
+        assert_eq!(told.len(), 1, "{told:?}");
+    }
+
+    fn a_token_is_nowhere_in_what_is_written(world) {
+        let issued = world.workflows.issue("test", "ada", Span::hours(1), "x").await.unwrap();
+        let ada = world.workflows.authenticate(&issued.token).await.unwrap();
+        world.granted(&ada).await;
+        let secret = issued.token.reveal().as_bytes()[30..].to_vec();
+        for (path, bytes) in world.everything_written() {
+            let found = bytes.windows(secret.len()).any(|window| window == secret);
+            assert!(!found, "{} holds the token", path.display());
+        }
+        assert!(!format!("{issued:?}").contains(issued.token.reveal()));
+    }
+
+    fn a_suspended_person_is_out_with_all_tokens_and_grants(world) {
+        let issued = world.workflows.issue("test", "ada", Span::hours(9), "x").await.unwrap();
+        let ada = world.workflows.authenticate(&issued.token).await.unwrap();
+        world.granted(&ada).await;
+        let session = world.session(&ada).await;
+        world.workflows.suspend("test", "ada", true).await.unwrap();
+        assert!(matches!(world.workflows.authenticate(&issued.token).await, Err(AuthenticateError::Suspended)));
+        world.workflows.refresh_live().await.unwrap();
+        assert!(session.still().is_err());
+        world.workflows.suspend("test", "ada", false).await.unwrap();
+        assert!(world.workflows.authenticate(&issued.token).await.is_ok());
+    }
+
+    fn a_name_that_would_be_mistaken_for_a_group_is_refused(world) {
+        for name in ["", "group:dba", "a b", "ada\n", "ада", "\"ada\""] {
+            assert!(world.workflows.issue("test", name, Span::hours(1), "x").await.is_err(), "{name}");
+        }
+        assert!(world.workflows.issue("test", "ada", Span::hours(24 * 366 + 1), "x").await.is_err());
+    }
+}

@@ -1,0 +1,181 @@
+use super::world::*;
+use crate::clock::Span;
+use crate::engine::{AdmitError, SpendError};
+use crate::operation::Fingerprint;
+use crate::session::{Ending, Totals};
+use crate::target::Access;
+use crate::verdict::{Denial, Gate};
+
+both! {
+    fn only_a_live_grant_for_exactly_this_target_lets_in(world) {
+        let ada = world.person("ada").await;
+        assert!(matches!(world.workflows.admit(&ada, "orders-prod").await, Err(AdmitError::NoGrant(_))));
+        world.granted(&ada).await;
+        let admission = world.workflows.admit(&ada, "orders-prod").await.unwrap();
+        assert_eq!(admission.access(), Access::Write);
+        for other in ["orders-prod-admin", "orders-pro", "orders", "ORDERS-PROD", "", "orders-prod\u{0}"] {
+            assert!(world.workflows.admit(&ada, other).await.is_err(), "{other}");
+        }
+        let alan = world.person("alan").await;
+        assert!(world.workflows.admit(&alan, "orders-prod").await.is_err());
+        world.hand.advance(Span::hours(1));
+        assert!(world.workflows.admit(&ada, "orders-prod").await.is_err(), "the last moment is outside");
+    }
+
+    fn a_session_learns_of_the_end_of_its_grant_by_time_or_by_revocation(world) {
+        let ada = world.person("ada").await;
+        let grant = world.granted(&ada).await;
+        let session = world.session(&ada).await;
+        assert_eq!(session.still(), Ok(()));
+        let stranger = world.person("mallory").await;
+        assert!(world.workflows.revoke(&stranger, grant, "x").await.is_err());
+        let linus = world.person("linus").await;
+        world.workflows.revoke(&linus, grant, "wrong target").await.unwrap();
+        assert_eq!(within(session.ended()).await, Ending::Revoked);
+        world.workflows.end(session, Ending::Revoked, Totals::default()).await;
+
+        let alan = world.person("alan").await;
+        world.granted(&alan).await;
+        let session = world.session(&alan).await;
+        world.hand.advance(Span::hours(1));
+        assert_eq!(within(session.ended()).await, Ending::Expired);
+        assert!(session.farewell(&Ending::Expired).starts_with("access to orders-prod ended at"));
+    }
+
+    fn an_extension_is_noticed_by_a_session_that_lives(world) {
+        let ada = world.person("ada").await;
+        let grant = world.granted(&ada).await;
+        let session = world.session(&ada).await;
+        world.hand.advance(Span::minutes(59));
+        let asked = world.workflows.extend(&ada, grant, Span::hours(1), "more").await.unwrap();
+        let linus = world.person("linus").await;
+        world.workflows.vote(&linus, asked.request.id, yes()).await.unwrap();
+        world.hand.advance(Span::minutes(2));
+        assert_eq!(session.still(), Ok(()));
+        assert_eq!(session.until(), world.clock.now().plus(Span::minutes(58)));
+    }
+
+    fn a_held_operation_waits_and_is_settled_by_a_vote(world) {
+        let ada = world.person("ada").await;
+        world.granted(&ada).await;
+        let session = world.session(&ada).await;
+        let (request, fingerprint) = world.held(&session).await;
+        let early = world.workflows.spend(&session, request.id, &fingerprint, &Gate::Open).await;
+        assert!(early.is_err(), "nobody has agreed yet");
+        let linus = world.person("linus").await;
+        let waiting = world.workflows.settled(request.id);
+        let (settled, ()) = tokio::join!(within(waiting), async {
+            world.workflows.vote(&linus, request.id, yes()).await.unwrap();
+        });
+        assert_eq!(settled.unwrap().state.as_str(), "approved");
+        let other = Fingerprint::of([b"DELETE FROM customers".as_slice()]);
+        let differs = world.workflows.spend(&session, request.id, &other, &Gate::Open).await;
+        assert!(matches!(differs, Err(SpendError::Refused(crate::request::Refused::Differs))));
+        world.workflows.spend(&session, request.id, &fingerprint, &Gate::Open).await.unwrap();
+        assert!(world.workflows.spend(&session, request.id, &fingerprint, &Gate::Open).await.is_err());
+    }
+
+    fn another_session_of_the_same_person_cannot_use_the_approval(world) {
+        let ada = world.person("ada").await;
+        world.granted(&ada).await;
+        let (session, other) = (world.session(&ada).await, world.session(&ada).await);
+        let (request, fingerprint) = world.held(&session).await;
+        let linus = world.person("linus").await;
+        world.workflows.vote(&linus, request.id, yes()).await.unwrap();
+        assert!(world.workflows.spend(&other, request.id, &fingerprint, &Gate::Open).await.is_err());
+    }
+
+    /// G6: the policy at the release is asked as well.
+    fn an_approval_is_void_when_the_policy_now_says_no(world) {
+        let ada = world.person("ada").await;
+        world.granted(&ada).await;
+        let session = world.session(&ada).await;
+        let (request, fingerprint) = world.held(&session).await;
+        let linus = world.person("linus").await;
+        world.workflows.vote(&linus, request.id, yes()).await.unwrap();
+        let shut = Gate::Shut(Denial { rule: "new".to_owned(), because: String::new() });
+        assert!(matches!(
+            world.workflows.spend(&session, request.id, &fingerprint, &shut).await,
+            Err(SpendError::PolicyChanged)
+        ));
+        world.workflows.reload(World::policy_without(r#"dba = ["grace", "linus", "mary"]"#, r#"dba = ["grace", "mary"]"#)).await.unwrap();
+        let left = world.workflows.spend(&session, request.id, &fingerprint, &Gate::Open).await;
+        assert!(matches!(left, Err(SpendError::PolicyChanged)), "{left:?}");
+    }
+
+    fn an_approval_dies_with_its_grant(world) {
+        let ada = world.person("ada").await;
+        let grant = world.granted(&ada).await;
+        let session = world.session(&ada).await;
+        let (request, fingerprint) = world.held(&session).await;
+        let linus = world.person("linus").await;
+        world.workflows.vote(&linus, request.id, yes()).await.unwrap();
+        world.workflows.revoke(&linus, grant, "changed my mind").await.unwrap();
+        assert!(matches!(
+            world.workflows.spend(&session, request.id, &fingerprint, &Gate::Open).await,
+            Err(SpendError::Over)
+        ));
+    }
+
+    fn a_hold_that_nobody_answers_lapses_without_any_sweep(world) {
+        let ada = world.person("ada").await;
+        world.granted(&ada).await;
+        let session = world.session(&ada).await;
+        let (request, _) = world.held(&session).await;
+        let (settled, ()) = tokio::join!(within(world.workflows.settled(request.id)), async {
+            for _step in 0..3 {
+                tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+                world.hand.advance(Span::minutes(15));
+            }
+        });
+        assert_eq!(settled.unwrap().state.as_str(), "lapsed");
+    }
+
+    fn a_dead_node_leaves_no_session_and_no_hold_behind(world) {
+        let ada = world.person("ada").await;
+        world.granted(&ada).await;
+        let session = world.session(&ada).await;
+        let (request, _) = world.held(&session).await;
+        let id = session.id();
+        std::mem::forget(session); // kill -9: nothing is closed
+        let other = world.node(crate::Faults::default()).await.unwrap();
+        world.hand.advance(Span::minutes(2));
+        other.reconcile().await.unwrap();
+        let over = world.workflows.show_session(&ada, id).await.unwrap();
+        assert_eq!(over.ended.unwrap().1, Ending::Abandoned);
+        let void = world.workflows.show_request(&ada, request.id).await.unwrap();
+        assert_eq!(void.state.as_str(), "withdrawn");
+    }
+
+    fn a_session_is_ended_by_those_who_may(world) {
+        let ada = world.person("ada").await;
+        world.granted(&ada).await;
+        let session = world.session(&ada).await;
+        let stranger = world.person("alan").await;
+        assert!(world.workflows.end_session(&stranger, session.id(), "x").await.is_err());
+        let root = world.person("root").await;
+        world.workflows.end_session(&root, session.id(), "looks odd").await.unwrap();
+        world.workflows.refresh_live().await.unwrap();
+        assert_eq!(within(session.ended()).await, Ending::Ended);
+    }
+
+    fn a_policy_that_no_longer_permits_it_closes_the_door_and_the_session(world) {
+        let ada = world.person("ada").await;
+        world.granted(&ada).await;
+        let mut session = world.session(&ada).await;
+        assert!(session.scope().is_some());
+        world.workflows.reload(World::policy_without(r#"orders = ["ada", "alan", "grace"]"#, r#"orders = ["alan", "grace"]"#)).await.unwrap();
+        assert!(session.scope().is_none());
+        assert!(matches!(world.workflows.admit(&ada, "orders-prod").await, Err(AdmitError::PolicyChanged(_))));
+    }
+
+    fn a_clock_that_is_off_issues_no_grants(world) {
+        let ada = world.person("ada").await;
+        let request = world.ask(&ada).await;
+        let linus = world.person("linus").await;
+        world.workflows.set_skew(2_100_000);
+        assert!(matches!(world.workflows.vote(&linus, request.id, yes()).await, Err(crate::engine::VoteError::Clock)));
+        world.workflows.set_skew(-1_900_000);
+        assert!(world.workflows.vote(&linus, request.id, yes()).await.is_ok());
+    }
+}

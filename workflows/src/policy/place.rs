@@ -1,0 +1,200 @@
+//! Reads what people reach and who they are: `[[target]]`, `[group]` and `[rotation.NAME]`.
+
+use std::collections::BTreeMap;
+
+use jiff::tz::TimeZone;
+use toml::de::DeValue;
+
+use super::file::{LEVELS, RotationText, TargetText, people};
+use super::mistake::{Notes, suggest};
+use super::read::{At, Table, parsed, text, texts, told};
+use crate::approval::Who;
+use crate::identity::is_name;
+use crate::oncall::{HandOver, Rotation};
+use crate::target::{Access, Login, Protocol, SecretRef, Target, TargetName, Tls};
+
+pub(super) fn target(mut table: Table<'_>, notes: &mut Notes<'_>) -> Option<TargetText> {
+    let name: Option<At<TargetName>> =
+        table.need_text("name", "\"orders-prod\"", notes).and_then(|name| parsed(&name, notes));
+    if let Some(protocol) = table.need_text("protocol", "\"postgres\"", notes)
+        && protocol.get_ref() != Protocol::Postgres.as_str()
+    {
+        let what = format!("`{}` is not a protocol", protocol.get_ref());
+        notes.wrong(&protocol.span(), what, "write `postgres`");
+    }
+    let address = table.need_text("address", "\"10.0.0.5:5432\"", notes);
+    if let Some(address) = address.as_ref().filter(|address| !is_address(address.get_ref())) {
+        let instead = "write a host, a colon and a port, like `10.0.0.5:5432`, `[::1]:5432` or `db.example.com:5432`";
+        notes.wrong(&address.span(), "the address is not a host and a port", instead);
+    }
+    let database = table.need_text("database", "\"…\"", notes);
+    let tls = table.text("tls", notes).map_or(Tls::VerifyFull, |text| match text.get_ref().as_str() {
+        "verify-full" => Tls::VerifyFull,
+        "off" => Tls::Off,
+        other => {
+            let what = format!("`{other}` is not a way to protect a connection");
+            notes.wrong(&text.span(), what, suggest(other, ["verify-full", "off"]));
+            Tls::VerifyFull
+        }
+    });
+    let ca = table.text("ca", notes).map(|path| path.into_inner().into());
+    let labels = table.take("labels").map(|value| labels(value, notes)).unwrap_or_default();
+    let login = table.take("login");
+    if login.is_none() {
+        table.misses("login.read", "{ user = \"…\", password = \"env:NAME\" }", notes);
+    }
+    let logins = login.map(|value| logins(value, notes)).unwrap_or_default();
+    table.close(notes);
+    let name = name?;
+    let target = Target {
+        name: name.get_ref().clone(),
+        protocol: Protocol::Postgres,
+        address: address.map(At::into_inner).unwrap_or_default(),
+        database: database.map(At::into_inner).unwrap_or_default(),
+        labels,
+        tls,
+        ca,
+        logins,
+    };
+    Some(TargetText { target, span: name.span() })
+}
+
+/// Host and port, and nothing that a URL would have besides.
+fn is_address(text: &str) -> bool {
+    let Some((host, port)) = text.rsplit_once(':') else { return false };
+    let number = !port.starts_with('+') && port.parse::<u16>().is_ok_and(|port| port > 0);
+    let bracketed = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let named = |host: &str| {
+        !host.is_empty() && host.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'))
+    };
+    number && bracketed.map_or_else(|| named(host), |inner| inner.parse::<std::net::Ipv6Addr>().is_ok())
+}
+
+fn labels(value: &toml::Spanned<DeValue<'_>>, notes: &mut Notes<'_>) -> BTreeMap<String, String> {
+    let mut all = BTreeMap::new();
+    for (key, value) in pairs(value, "labels", notes) {
+        if ["name", "protocol"].contains(&key.get_ref().as_str()) {
+            let what = format!("`{}` can't be a label, since rules select by it already", key.get_ref());
+            notes.wrong(&key.span(), what, "give the label another name");
+        }
+        all.insert(key.into_inner(), value.into_inner());
+    }
+    all
+}
+
+/// A table of texts.
+pub(super) fn pairs(
+    value: &toml::Spanned<DeValue<'_>>,
+    title: &'static str,
+    notes: &mut Notes<'_>,
+) -> Vec<(At<String>, At<String>)> {
+    let Some(table) = Table::of(value, title, notes) else { return Vec::new() };
+    let mut all = Vec::new();
+    for (key, value) in table.all() {
+        if let Some(value) = text(value, key.get_ref(), notes) {
+            all.push((key, value));
+        }
+    }
+    all
+}
+
+/// The logins by level; a password in the file is hidden before anything is said about it.
+fn logins(value: &toml::Spanned<DeValue<'_>>, notes: &mut Notes<'_>) -> BTreeMap<Access, Login> {
+    let mut all = BTreeMap::new();
+    let Some(table) = Table::of(value, "login", notes) else { return all };
+    for (key, value) in table.all() {
+        let Ok(access) = key.get_ref().parse::<Access>() else {
+            let what = format!("`{}` is not an access level", key.get_ref());
+            notes.wrong(&key.span(), what, suggest(key.get_ref(), LEVELS));
+            continue;
+        };
+        let Some(mut login) = Table::of(value, "login", notes) else { continue };
+        let user = login.need_text("user", "\"…\"", notes);
+        let password = login.need_text("password", "\"env:NAME\"", notes);
+        let password = password.and_then(|text| {
+            let secret = text.get_ref().parse::<SecretRef>().ok();
+            if secret.is_none() {
+                notes.hide(text.span());
+                let what = "a password must not stand in the file itself";
+                notes.wrong(&text.span(), what, "write `env:NAME` or `file:/path`, and change that password");
+            }
+            secret
+        });
+        login.close(notes);
+        if let (Some(user), Some(password)) = (user, password) {
+            all.insert(access, Login { user: user.into_inner(), password });
+        }
+    }
+    all
+}
+
+pub(super) fn groups(value: &toml::Spanned<DeValue<'_>>, notes: &mut Notes<'_>) -> Vec<(At<String>, Vec<At<Who>>)> {
+    let Some(table) = Table::of(value, "[group]", notes) else { return Vec::new() };
+    let mut all = Vec::new();
+    for (key, value) in table.all() {
+        known_form(&key, notes);
+        let members = people(texts(value, key.get_ref(), notes), notes);
+        for member in members.iter().filter(|member| matches!(member.get_ref(), Who::OnCall(_))) {
+            let instead = "name the rotation where people are asked, as in `from = \"oncall:…\"`";
+            notes.wrong(&member.span(), "a group can't contain a rotation, whose people change by the hour", instead);
+        }
+        all.push((key, members));
+    }
+    all
+}
+
+fn known_form(name: &At<String>, notes: &mut Notes<'_>) {
+    if !is_name(name.get_ref()) {
+        let what = format!("`{}` can't be named after `group:` or `oncall:`", name.get_ref());
+        notes.wrong(&name.span(), what, "write letters, digits, `-`, `_`, `.`, `+` and `@` only");
+    }
+}
+
+pub(super) fn rotations(
+    value: &toml::Spanned<DeValue<'_>>,
+    zone: &TimeZone,
+    notes: &mut Notes<'_>,
+) -> Vec<RotationText> {
+    let Some(table) = Table::of(value, "[rotation.NAME]", notes) else { return Vec::new() };
+    let all: Vec<_> = table.all().collect();
+    all.into_iter().filter_map(|(name, value)| rotation(name, value, zone, notes)).collect()
+}
+
+fn rotation<'t>(
+    name: At<String>,
+    value: &'t toml::Spanned<DeValue<'t>>,
+    zone: &TimeZone,
+    notes: &mut Notes<'_>,
+) -> Option<RotationText> {
+    known_form(&name, notes);
+    let mut table = Table::of(value, "[rotation.NAME]", notes)?;
+    let members = table.texts("members", notes);
+    if members.is_empty() {
+        table.misses("members", "[\"grace@example.com\", …]", notes);
+    }
+    for member in members.iter().filter(|member| !is_name(member.get_ref())) {
+        let what = format!("`{}` is not a person's name", member.get_ref());
+        notes.wrong(&member.span(), what, "write each member by name; groups have no order to take turns in");
+    }
+    let hint = "\"monday 09:00 Europe/Berlin\"";
+    let hands_over = table.need_text("hands_over", hint, notes).and_then(|text| {
+        let parsed = HandOver::parse(text.get_ref(), zone);
+        parsed.map_err(|error| told(&text.span(), &error, notes)).ok()
+    });
+    let starts = table.text("starts", notes).and_then(|text| {
+        let date = text.get_ref().parse::<jiff::civil::Date>().ok();
+        if date.is_none() {
+            notes.wrong(&text.span(), format!("`{}` is not a date", text.get_ref()), "write it like `2026-01-05`");
+        }
+        date
+    });
+    let every = table.number("every", notes);
+    if let Some(every) = every.as_ref().filter(|every| !(1..=52).contains(every.get_ref())) {
+        notes.wrong(&every.span(), "`every` is not from 1 to 52", "write how many weeks, or days, a shift lasts");
+    }
+    table.close(notes);
+    let names = members.iter().map(|member| member.get_ref().clone()).collect();
+    let every = every.map_or(1, At::into_inner);
+    let rotation = hands_over.map(|hands_over| Rotation::new(names, hands_over, starts, every));
+    Some(RotationText { name, members, rotation })
+}

@@ -1,0 +1,230 @@
+//! The one sweep: what time alone changes is noted here. No promise depends on it; it is bookkeeping, it takes no
+//! input, any number of nodes may run it, and running it twice changes nothing more.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use crate::approval::Who;
+use crate::clock::{Clock, Span, Timestamp};
+use crate::engine::{EndError, RevokeError, VoteError, Workflows, transact};
+use crate::grant;
+use crate::id::{GrantId, RequestId, SessionId};
+use crate::notice::Kind;
+use crate::request::{Event, State};
+use crate::session::Ending;
+use crate::store::audit::{self, Note};
+use crate::store::{StoreError, grants, notices, requests, sessions};
+
+/// How many rows one sweep takes at a time.
+const BATCH: i64 = 200;
+/// How long before its end a grant's holder is told.
+pub const REMIND_BEFORE: Span = Span::minutes(5);
+/// A node that was not seen for this long is taken for dead.
+const NODE_LOST: Span = Span::seconds(60);
+/// The longest pause between two sweeps.
+const PAUSE: Duration = Duration::from_secs(10);
+
+impl Workflows {
+    /// Runs until stopped: the sweep, the picture of what is live, the bell's relay and the signed heads.
+    pub async fn run(&self, stop: CancellationToken) {
+        tokio::join!(
+            self.watch_live(stop.clone()),
+            self.relay_bell(stop.clone()),
+            self.sweep(stop.clone()),
+            self.sign_heads(stop),
+        );
+    }
+
+    async fn sign_heads(&self, stop: CancellationToken) {
+        let mut bell = self.bell();
+        let mut last = 0;
+        loop {
+            match self.sign_head(last).await {
+                Ok(seq) => last = seq,
+                Err(error) => {
+                    warn!(error = &error as &dyn std::error::Error, "the audit log's head could not be signed");
+                }
+            }
+            tokio::select! {
+                () = stop.cancelled() => break,
+                // At most one signature a second, however busy the log is.
+                _rung = async { tokio::time::sleep(Duration::from_secs(1)).await; bell.changed().await } => {}
+            }
+        }
+        // What happened during the shutdown is signed as well.
+        if let Err(error) = self.sign_head(last).await {
+            warn!(error = &error as &dyn std::error::Error, "the audit log's last head could not be signed");
+        }
+    }
+
+    async fn sweep(&self, stop: CancellationToken) {
+        let mut bell = self.bell();
+        loop {
+            bell.mark_unchanged();
+            if let Err(error) = self.reconcile().await {
+                warn!(error = &error as &dyn std::error::Error, "the sweep could not be finished");
+            }
+            let next = self.next_due().await.unwrap_or(None);
+            let due = async {
+                match next {
+                    Some(at) => self.clock().sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = stop.cancelled() => return,
+                _rung = bell.changed() => {}
+                () = due => {}
+                () = tokio::time::sleep(PAUSE) => {}
+            }
+            // A failing store must not be asked in a circle.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
+        let request = requests::next_due(self.db()).await?;
+        let grant = grants::next_due(self.db()).await?;
+        Ok(request.into_iter().chain(grant).min())
+    }
+
+    /// One sweep. Idempotent.
+    pub async fn reconcile(&self) -> Result<(), StoreError> {
+        let now = self.clock().now();
+        self.measure_skew().await?;
+        self.see_node(now).await?;
+        for id in requests::due(self.db(), now, BATCH).await? {
+            self.tick_request(id).await?;
+        }
+        for id in grants::due(self.db(), now, BATCH).await? {
+            self.tick_grant(id, grant::Event::Tick).await?;
+        }
+        for id in grants::to_remind(self.db(), now, now.plus(REMIND_BEFORE), BATCH).await? {
+            self.tick_grant(id, grant::Event::Reminded).await?;
+        }
+        let before = Timestamp::from_micros(now.micros().saturating_sub(NODE_LOST.micros()));
+        for id in sessions::lost(self.db(), before, BATCH).await? {
+            self.abandon(id).await?;
+        }
+        Ok(())
+    }
+
+    /// Compares this machine's clock with the store's (G3). A clock that is turned by hand is its own store's.
+    pub(crate) async fn measure_skew(&self) -> Result<(), StoreError> {
+        let Clock::System = self.clock() else { return Ok(()) };
+        let before = self.clock().now();
+        if let Some(store) = self.db().time().await? {
+            let here = before.micros().midpoint(self.clock().now().micros());
+            self.set_skew(here.saturating_sub(store));
+        }
+        Ok(())
+    }
+
+    async fn see_node(&self, now: Timestamp) -> Result<(), StoreError> {
+        let mut tx = self.begin_transaction().await?;
+        sessions::see_node(&mut tx, self.node(), now).await?;
+        tx.commit().await
+    }
+
+    /// Lapses or escalates one request, if it is due.
+    pub(crate) async fn tick_request(&self, id: RequestId) -> Result<(), StoreError> {
+        let outcome: Result<(), VoteError> = transact!(self, VoteError, |tx| {
+            let (policy, now) = (self.policy(), self.clock().now());
+            let Some(found) = requests::get(tx, id).await? else { return Ok(()) };
+            let before = found.request.clone();
+            let step = found.request.step(Event::Tick, now)?;
+            if step.request == before {
+                return Ok(());
+            }
+            requests::change(tx, &step.request, found.version).await?;
+            self.carry_out(tx, &policy, &step.request, step.effects, now).await?;
+            notices::add(tx, &Kind::Changed { request: id }, &step.request.needs.asked(true), now).await?;
+            let verb = match step.request.state {
+                State::Lapsed { .. } => "lapse",
+                State::Pending { .. }
+                | State::Approved { .. }
+                | State::Spent { .. }
+                | State::Denied { .. }
+                | State::Withdrawn { .. } => "escalate",
+            };
+            let note = Note { actor: "countersign", verb, about: id.to_string(), detail: json!({}) };
+            audit::append(tx, note, now).await?;
+            Ok(())
+        });
+        settle(outcome)
+    }
+
+    async fn tick_grant(&self, id: GrantId, event: grant::Event) -> Result<(), StoreError> {
+        let outcome: Result<(), RevokeError> = transact!(self, RevokeError, |tx| {
+            let now = self.clock().now();
+            let Some(found) = grants::get(tx, id).await? else { return Ok(()) };
+            let before = found.grant.clone();
+            let after = found.grant.step(event.clone(), now)?;
+            if after == before {
+                return Ok(());
+            }
+            grants::change(tx, &after, found.version).await?;
+            let holder = [Who::Person(after.to.name.clone())];
+            let over = after.ended.is_some();
+            let about = if over { Kind::Ended { grant: id } } else { Kind::EndsSoon { grant: id } };
+            notices::add(tx, &about, &holder, now).await?;
+            if over {
+                let detail = json!({ "of": after.to.name, "target": after.target });
+                let note = Note { actor: "countersign", verb: "expire", about: id.to_string(), detail };
+                audit::append(tx, note, now).await?;
+            }
+            Ok(())
+        });
+        match outcome {
+            Ok(()) | Err(RevokeError::Over(_) | RevokeError::Missing(_) | RevokeError::Because) => Ok(()),
+            Err(RevokeError::Store(error)) => Err(error),
+        }
+    }
+
+    /// A session whose process died: it is over, and so is whatever it waited for.
+    async fn abandon(&self, id: SessionId) -> Result<(), StoreError> {
+        for request in requests::open_of_session(self.db(), id).await? {
+            if let Err(error) = self.void_hold("countersign", request).await {
+                warn!(error = &error as &dyn std::error::Error, "hold `{request}` could not be voided");
+            }
+        }
+        let outcome: Result<(), EndError> = transact!(self, EndError, |tx| {
+            let now = self.clock().now();
+            if sessions::end(tx, id, now, &Ending::Abandoned, None, None).await? {
+                let note = Note { actor: "countersign", verb: "abandon", about: id.to_string(), detail: json!({}) };
+                audit::append(tx, note, now).await?;
+            }
+            Ok(())
+        });
+        match outcome {
+            Ok(()) | Err(EndError::Missing(_)) => Ok(()),
+            Err(EndError::Store(error)) => Err(error),
+        }
+    }
+
+    pub(crate) fn set_skew(&self, micros: i64) {
+        if self.skew().swap(micros, Ordering::Relaxed).abs() <= 2_000_000 && micros.abs() > 2_000_000 {
+            warn!("this machine's clock is {} ms off the store's: no grants are issued here", micros / 1_000);
+        }
+    }
+}
+
+/// What a sweep could not change because somebody else had is no failure.
+fn settle(outcome: Result<(), VoteError>) -> Result<(), StoreError> {
+    match outcome {
+        Err(VoteError::Store(error)) => Err(error),
+        Ok(())
+        | Err(
+            VoteError::Missing(_)
+            | VoteError::Refused(_)
+            | VoteError::Because
+            | VoteError::PolicyChanged
+            | VoteError::MoreThanAsked(_)
+            | VoteError::Clock,
+        ) => Ok(()),
+    }
+}
