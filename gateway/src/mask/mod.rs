@@ -1,0 +1,113 @@
+//! Hides what nobody needs to see: card numbers, addresses and secrets inside the bytes that flow to a person.
+//!
+//! Masking happens in place and keeps every length, so that frames, columns and recordings need no new sizes and text that was
+//! valid UTF-8 or JSON stays so. Detectors only report; [`Scanner`] unites their spans over the untouched text and paints them
+//! together, for otherwise a detector could hide a secret's first half from the detector that knows the whole.
+
+mod detect;
+mod found;
+mod hits;
+mod text;
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
+
+pub use detect::{Detector, Detectors, UnknownDetector, parse};
+use detect::{Key, card, email, iban, phone};
+use found::Found;
+pub use hits::Hits;
+
+/// Painted text may show a new find (`a` was part of a longer word, its neighbour is stars now), so passes repeat until nothing is
+/// found. Two are the rule; the bound keeps hostile text from costing more than a small multiple of its length.
+const PASSES: usize = 8;
+
+/// The key words of the chosen detectors could not be made into an automaton.
+#[derive(Debug, thiserror::Error)]
+#[error("the detectors' key words cannot be compiled")]
+pub struct Uncompiled(#[source] aho_corasick::BuildError);
+
+/// A set of detectors, compiled once and shared by every session that masks with it.
+#[derive(Debug, Clone)]
+pub struct Scanner {
+    detectors: Detectors,
+    /// `None` where no detector with key words is chosen.
+    automaton: Option<AhoCorasick>,
+    /// What the automaton's patterns mean, by pattern number.
+    keys: Vec<Key>,
+}
+
+impl Scanner {
+    /// Compiles the detectors; costly, so once per set and never per session.
+    pub fn new(detectors: Detectors) -> Result<Self, Uncompiled> {
+        let (words, keys): (Vec<&str>, Vec<Key>) = detect::keys(detectors).unzip();
+        let automaton = if words.is_empty() {
+            None
+        } else {
+            // Ignoring case costs states and no time. A detector that minds the case looks again.
+            let built = AhoCorasick::builder()
+                .kind(Some(AhoCorasickKind::DFA))
+                .ascii_case_insensitive(true)
+                .build(words)
+                .map_err(Uncompiled)?;
+            Some(built)
+        };
+        Ok(Self { detectors, automaton, keys })
+    }
+
+    /// The detectors that were compiled.
+    pub fn detectors(&self) -> Detectors {
+        self.detectors
+    }
+
+    /// Overwrites what the detectors find with `*`, in place and without changing the length, and counts it.
+    ///
+    /// A value cut in two by the caller is not found: give whole fields or whole lines. Allocates nothing unless something is found.
+    pub fn mask(&self, text: &mut [u8]) -> Hits {
+        let mut hits = Hits::default();
+        for _ in 0..PASSES {
+            let found = self.find(text);
+            if found.is_empty() {
+                break;
+            }
+            hits += found.paint(text);
+        }
+        hits
+    }
+
+    fn find(&self, text: &[u8]) -> Found {
+        let mut found = Found::default();
+        self.find_shapes(text, &mut found);
+        if let Some(automaton) = &self.automaton {
+            // Overlapping, because key words contain each other: `sk-` and `sk-ant-`, `secret` and `secret_token`.
+            for key in automaton.find_overlapping_iter(text) {
+                if let Some(kind) = self.keys.get(key.pattern().as_usize()) {
+                    kind.judge(text, key.range(), &mut found);
+                }
+            }
+        }
+        found
+    }
+
+    /// The detectors without key words: a count of digits and a search for `@`, both vectorised, excuse them from most text.
+    fn find_shapes(&self, text: &[u8], found: &mut Found) {
+        let wants = |detector| self.detectors.contains(detector);
+        if wants(Detector::Email) && text.contains(&b'@') {
+            email::find(text, found);
+        }
+        if !(wants(Detector::Card) || wants(Detector::Iban) || wants(Detector::Phone)) {
+            return;
+        }
+        let digits = text.iter().filter(|byte| byte.is_ascii_digit()).count();
+        if wants(Detector::Card) && digits >= card::LEAST_DIGITS {
+            card::find(text, found);
+        }
+        if wants(Detector::Iban) && digits >= iban::LEAST_DIGITS {
+            iban::find(text, found);
+        }
+        if wants(Detector::Phone) && digits >= phone::LEAST_DIGITS {
+            phone::find(text, found);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
