@@ -52,6 +52,17 @@ pub struct Certificate {
     pub key: String,
 }
 
+/// What a server is started with, where the defaults do not serve.
+#[derive(Clone, Debug, Default)]
+pub struct Setup {
+    /// Lines of `postgresql.conf`.
+    pub settings: String,
+    /// The whole of `pg_hba.conf`. The default wants SCRAM over TCP and trusts the socket.
+    pub sign_in: Option<String>,
+    /// The server offers TLS with this.
+    pub tls: Option<Certificate>,
+}
+
 /// A running PostgreSQL.
 #[derive(Debug)]
 pub struct Postgres {
@@ -153,11 +164,11 @@ impl Postgres {
     /// Starts a server on a free port of 127.0.0.1; sign-in is by SCRAM over TCP, and free for the superuser
     /// `postgres` over the socket in its folder.
     pub fn start() -> Result<Self, SandboxError> {
-        Self::start_with("", None)
+        Self::start_with(&Setup::default())
     }
 
-    /// Starts a server with more settings, and with TLS where there is a certificate.
-    pub fn start_with(settings: &str, tls: Option<&Certificate>) -> Result<Self, SandboxError> {
+    /// Starts a server that differs from the usual.
+    pub fn start_with(setup: &Setup) -> Result<Self, SandboxError> {
         let bin = binaries()?;
         let template = template(&bin)?;
         let folder =
@@ -167,8 +178,11 @@ impl Postgres {
         let mut copy = Command::new("cp");
         copy.args(["-a", "--reflink=auto"]).arg(template.join("data")).arg(&data);
         run(copy)?;
-        let mut text = format!("{SETTINGS}\n{settings}\n");
-        if let Some(tls) = tls {
+        let mut text = format!("{SETTINGS}\n{}\n", setup.settings);
+        if let Some(sign_in) = &setup.sign_in {
+            write_private(&data.join("pg_hba.conf"), sign_in)?;
+        }
+        if let Some(tls) = &setup.tls {
             text.push_str("ssl = on\nssl_cert_file = 'server.crt'\nssl_key_file = 'server.key'\n");
             write_private(&data.join("server.crt"), &tls.certificate)?;
             write_private(&data.join("server.key"), &tls.key)?;

@@ -13,14 +13,14 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
 use super::Workflows;
-use crate::clock::{Clock, Span, Timestamp};
+use crate::clock::{Clock, Timestamp};
 use crate::evidence::recording::Tape;
 use crate::id::{GrantId, SessionId};
 use crate::identity::Identity;
 use crate::policy::{Policy, Scope, Seat};
 use crate::session::Ending;
 use crate::store::{StoreError, grants, sessions};
-use crate::target::{Access, Target};
+use crate::target::{Access, Target, TargetName};
 
 /// How often the store is read when no bell rings.
 const EVERY: Duration = Duration::from_secs(3);
@@ -119,33 +119,20 @@ impl Admission {
     }
 }
 
-/// A session that this process carries. Only [`Workflows::begin`] makes one.
-#[derive(Debug)]
-pub struct LiveSession {
-    pub(super) id: SessionId,
-    pub(super) admission: Admission,
-    pub(super) client: String,
-    pub(super) application: String,
-    pub(super) clock: Clock,
-    pub(super) live: watch::Receiver<Arc<Live>>,
-    pub(super) policy: watch::Receiver<Arc<Policy>>,
-    pub(super) scope: Option<Scope>,
-    pub(super) tape: Tape,
-    /// What could not be inspected, for the evidence (G17).
-    pub(super) uninspected: Option<String>,
+/// What of a session may be watched while the session itself is at work. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Life {
+    session: SessionId,
+    target: TargetName,
+    grant: GrantId,
+    /// The end as it was at admission: what is true when the picture no longer shows the grant.
+    until: Timestamp,
+    clock: Clock,
+    live: watch::Receiver<Arc<Live>>,
+    policy: watch::Receiver<Arc<Policy>>,
 }
 
-impl LiveSession {
-    /// Its id.
-    pub const fn id(&self) -> SessionId {
-        self.id
-    }
-
-    /// On what grounds it lives.
-    pub const fn admission(&self) -> &Admission {
-        &self.admission
-    }
-
+impl Life {
     /// The moment that it is.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
@@ -153,7 +140,7 @@ impl LiveSession {
 
     /// The grant's end as it stands now: an extension moves it.
     pub fn until(&self) -> Timestamp {
-        self.live.borrow().grants.get(&self.admission.grant).copied().unwrap_or(self.admission.until)
+        self.live.borrow().grants.get(&self.grant).copied().unwrap_or(self.until)
     }
 
     /// Whether the session may go on at this moment. Cheap: no lock that anybody waits on, no store.
@@ -163,13 +150,13 @@ impl LiveSession {
         if live.blind {
             return Err(Ending::Blind);
         }
-        if live.ending.contains(&self.id) {
+        if live.ending.contains(&self.session) {
             return Err(Ending::Ended);
         }
-        match live.grants.get(&self.admission.grant) {
+        match live.grants.get(&self.grant) {
             Some(until) if now < *until => Ok(()),
             Some(_) => Err(Ending::Expired),
-            None if now >= self.admission.until => Err(Ending::Expired),
+            None if now >= self.until => Err(Ending::Expired),
             None => Err(Ending::Revoked),
         }
     }
@@ -193,46 +180,9 @@ impl LiveSession {
         }
     }
 
-    /// Resolves when the grant is about to end: `before` its end, or at once if that is past. Cancel-safe.
-    pub async fn ends_within(&self, before: Span) -> Timestamp {
-        let mut live = self.live.clone();
-        loop {
-            live.mark_unchanged();
-            let until = self.until();
-            let at = Timestamp::from_micros(until.micros().saturating_sub(before.micros()));
-            if self.clock.now() >= at {
-                return until;
-            }
-            tokio::select! {
-                _changed = live.changed() => {}
-                () = self.clock.sleep_until(at) => {}
-            }
-        }
-    }
-
-    /// The policy's rules for this session, as they are now; nothing when the policy no longer permits the session.
-    pub fn scope(&mut self) -> Option<&Scope> {
-        if self.policy.has_changed().unwrap_or(false) {
-            let policy = self.policy.borrow_and_update().clone();
-            self.scope = policy.scope(&self.admission.seat(&self.client, &self.application), self.clock.now());
-        }
-        self.scope.as_ref()
-    }
-
-    /// The recording.
-    pub const fn tape(&mut self) -> &mut Tape {
-        &mut self.tape
-    }
-
-    /// Marks the session as one that carried what the gateway could not inspect (G17).
-    pub fn mark_uninspected(&mut self, what: &str) {
-        self.uninspected.get_or_insert_with(|| what.to_owned());
-    }
-
     /// The words with which the client is sent away: "access to orders-prod ended at 15:00 CET".
     pub fn farewell(&self, ending: &Ending) -> String {
-        let target = &self.admission.target.name;
-        let now = self.clock.now();
+        let (target, now) = (&self.target, self.clock.now());
         let at = |moment: Timestamp| moment.local(now, self.policy.borrow().zone());
         match ending {
             Ending::Expired => format!("access to {target} ended at {}", at(self.until().min(now))),
@@ -245,6 +195,115 @@ impl LiveSession {
             Ending::Broken => "the protocol was broken, so this session ends".to_owned(),
             Ending::Left | Ending::Abandoned => "the session is over".to_owned(),
         }
+    }
+}
+
+/// A session that this process carries. Only [`Workflows::begin`] makes one.
+#[derive(Debug)]
+pub struct LiveSession {
+    pub(super) admission: Admission,
+    pub(super) client: String,
+    pub(super) application: String,
+    pub(super) life: Life,
+    pub(super) scope: Option<Scope>,
+    pub(super) generation: u64,
+    pub(super) tape: Tape,
+    /// What could not be inspected, for the evidence (G17).
+    pub(super) uninspected: Option<String>,
+}
+
+impl LiveSession {
+    pub(super) fn new(
+        workflows: &Workflows,
+        id: SessionId,
+        admission: Admission,
+        client: super::Client,
+        tape: Tape,
+    ) -> Self {
+        let life = Life {
+            session: id,
+            target: admission.target.name.clone(),
+            grant: admission.grant,
+            until: admission.until,
+            clock: workflows.clock().clone(),
+            live: workflows.inner.live.subscribe(),
+            policy: workflows.inner.policy.subscribe(),
+        };
+        let super::Client { address: client, application } = client;
+        let mut session =
+            Self { admission, client, application, life, scope: None, generation: 0, tape, uninspected: None };
+        session.read_policy();
+        session
+    }
+
+    /// Its id.
+    pub const fn id(&self) -> SessionId {
+        self.life.session
+    }
+
+    /// Who is connected.
+    pub const fn identity(&self) -> &Identity {
+        &self.admission.identity
+    }
+
+    /// To what.
+    pub const fn target(&self) -> &Arc<Target> {
+        &self.admission.target
+    }
+
+    /// Under which grant.
+    pub const fn grant(&self) -> GrantId {
+        self.admission.grant
+    }
+
+    /// At which level.
+    pub const fn access(&self) -> Access {
+        self.admission.access
+    }
+
+    /// Break-glass: every operation is on the disk before it passes.
+    pub const fn is_strict(&self) -> bool {
+        self.admission.emergency
+    }
+
+    /// What may be watched while the session is at work.
+    pub const fn life(&self) -> &Life {
+        &self.life
+    }
+
+    /// The policy's rules for this session, as they are now; nothing when the policy no longer permits the session.
+    pub fn scope(&mut self) -> Option<&Scope> {
+        self.refresh();
+        self.scope.as_ref()
+    }
+
+    /// Changes whenever [`Self::scope`] may give other rules: whoever remembers verdicts forgets them then.
+    pub fn generation(&mut self) -> u64 {
+        self.refresh();
+        self.generation
+    }
+
+    fn refresh(&mut self) {
+        let over = self.scope.as_ref().and_then(Scope::valid_until).is_some_and(|until| self.life.now() >= until);
+        if over || self.life.policy.has_changed().unwrap_or(false) {
+            self.generation += 1;
+            self.read_policy();
+        }
+    }
+
+    fn read_policy(&mut self) {
+        let policy = self.life.policy.borrow_and_update().clone();
+        self.scope = policy.scope(&self.admission.seat(&self.client, &self.application), self.life.now());
+    }
+
+    /// The recording.
+    pub const fn tape(&mut self) -> &mut Tape {
+        &mut self.tape
+    }
+
+    /// Marks the session as one that carried what the gateway could not inspect (G17).
+    pub fn mark_uninspected(&mut self, what: &str) {
+        self.uninspected.get_or_insert_with(|| what.to_owned());
     }
 }
 

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 pub use evidence::{AuditError, AuditPage};
 pub use find::{Filter, FindError, TargetView};
 pub use grants::RevokeError;
-pub use live::{Admission, LiveSession};
+pub use live::{Admission, Life, LiveSession};
 pub use people::{AuthenticateError, IssueError, Issued, SuspendError, TokenView};
 pub use requests::{AccessAsk, Asked, Choice, RequestError, VoteError, WithdrawError};
 pub use sessions::{AdmitError, BeginError, Client, EndError, Held, HoldError, SpendError};

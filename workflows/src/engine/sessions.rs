@@ -225,12 +225,11 @@ impl Workflows {
         if !self.inner.live.borrow().has(admission.grant) {
             self.refresh_live().await?;
         }
-        let policy = self.inner.policy.subscribe();
         let who = json!({
             "session": id, "who": admission.identity.name, "identity": admission.identity.id,
             "target": admission.target.name, "database": admission.target.database, "access": admission.access,
             "grant": admission.grant, "emergency": admission.emergency, "client": client.address,
-            "application": client.application, "from": now.to_string(), "policy": policy.borrow().hash(),
+            "application": client.application, "from": now.to_string(), "policy": self.policy().hash(),
         });
         let tape = self.inner.recordings.recorder.open(&id.to_string(), &who.to_string())?;
         let row = Session {
@@ -261,19 +260,7 @@ impl Workflows {
         });
         outcome?;
         info!(session.id = %id, "session `{id}` began");
-        let scope = policy.borrow().scope(&admission.seat(&client.address, &client.application), now);
-        Ok(LiveSession {
-            id,
-            admission,
-            client: client.address,
-            application: client.application,
-            clock: self.inner.clock.clone(),
-            live: self.inner.live.subscribe(),
-            policy,
-            scope,
-            tape,
-            uninspected: None,
-        })
+        Ok(LiveSession::new(self, id, admission, client, tape))
     }
 
     /// A recording's path below the recordings' folder, as rows keep it.
@@ -287,7 +274,7 @@ impl Workflows {
         let now = self.now();
         let what = What::Operation {
             target: session.admission.target.name.clone(),
-            session: session.id,
+            session: session.id(),
             fingerprint: held.fingerprint.to_string(),
             shown: held.shown,
             impact: held.impact,
@@ -298,14 +285,14 @@ impl Workflows {
             requests::add(tx, &request).await?;
             notices::add(tx, &Kind::Asked { request: request.id }, &request.asked(), now).await?;
             let detail = json!({
-                "session": session.id, "fingerprint": held.fingerprint.to_string(), "rules": request.why,
+                "session": session.id(), "fingerprint": held.fingerprint.to_string(), "rules": request.why,
                 "asked": request.needs.asked(true), "policy": policy.hash(),
             });
             let note = Note { actor: &request.by.name, verb: "hold", about: request.id.to_string(), detail };
             audit::append(tx, note, now).await?;
             Ok(())
         })?;
-        info!(request.id = %request.id, session.id = %session.id, "an operation is held as `{}`", request.id);
+        info!(request.id = %request.id, session.id = %session.id(), "an operation is held as `{}`", request.id);
         Ok(request)
     }
 
@@ -359,7 +346,7 @@ impl Workflows {
     ) -> Result<Request, SpendError> {
         transact!(self, SpendError, |tx| {
             let (policy, now) = (self.policy(), self.now());
-            session.still().map_err(|_| SpendError::Over)?;
+            session.life().still().map_err(|_| SpendError::Over)?;
             let found = requests::get(tx, id).await?.ok_or(SpendError::Missing(id))?;
             let holder = grants::get(tx, session.admission.grant).await?.ok_or(SpendError::Over)?;
             if !holder.grant.is_live(now) {
@@ -396,12 +383,12 @@ impl Workflows {
             if !enough_now || !agreed.meet(&request.needs) {
                 return Err(SpendError::PolicyChanged);
             }
-            let event = Event::Spend { session: session.id, fingerprint: fingerprint.to_string() };
+            let event = Event::Spend { session: session.id(), fingerprint: fingerprint.to_string() };
             let step = request.step(event, now)?;
             requests::change(tx, &step.request, found.version).await?;
             notices::add(tx, &Kind::Changed { request: id }, &step.request.needs.asked(true), now).await?;
             let detail =
-                json!({ "session": session.id, "fingerprint": fingerprint.to_string(), "policy": policy.hash() });
+                json!({ "session": session.id(), "fingerprint": fingerprint.to_string(), "policy": policy.hash() });
             let note = Note { actor: &step.request.by.name, verb: "spend", about: id.to_string(), detail };
             audit::append(tx, note, now).await?;
             Ok(step.request)
@@ -433,7 +420,8 @@ impl Workflows {
     /// Ends a session: closes its recording and anchors that in the audit log. What can't be written now is tried for
     /// a minute; after that the sweep finds the session abandoned.
     pub async fn end(&self, session: LiveSession, ending: Ending, totals: Totals) {
-        let LiveSession { id, admission, tape, uninspected, .. } = session;
+        let id = session.id();
+        let LiveSession { admission, tape, uninspected, .. } = session;
         let closing = json!({ "ending": ending, "totals": totals, "uninspected": uninspected });
         let head = match tape.close(&closing.to_string()).await {
             Ok(head) => Some(head.hash.to_string()),

@@ -14,6 +14,9 @@ use crate::target::Target;
 /// The longest that anybody may break the glass for (G14).
 const LONGEST_EMERGENCY: Span = Span::hours(1);
 
+/// The longest that a review may be owed (G14).
+const LONGEST_REVIEW: Span = Span::hours(24);
+
 /// The file and its mistakes.
 pub(super) struct Check<'f, 'n, 's> {
     file: &'f File,
@@ -55,6 +58,12 @@ impl<'f, 'n, 's> Check<'f, 'n, 's> {
             if let Some(at_most) = way.at_most.as_ref().filter(|at_most| *at_most.get_ref() > LONGEST_EMERGENCY) {
                 let what = "break-glass access is for an hour at most";
                 self.notes.wrong(&at_most.span(), what, "write `at_most = \"1h\"` or less");
+            }
+        }
+        for review in file.emergency.iter().filter_map(|way| way.asked.as_ref()) {
+            if review.within > LONGEST_REVIEW {
+                let what = "a review is owed within a day at most";
+                self.notes.wrong(&review.span, what, "write `within = \"24h\"` or less");
             }
         }
         file.rules.iter().for_each(|rule| self.rule(rule));

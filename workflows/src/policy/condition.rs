@@ -8,7 +8,13 @@ use cel::{Context, Env, ExecutionError, Program, Value};
 use super::facts::{Fact, Facts};
 use super::mistake::Notes;
 use super::read::At;
+use super::term::depth;
 use super::walk::{Names, Walk};
+
+/// More than anybody can read at a glance.
+const LONGEST: usize = 2_000;
+/// What surely fits on the stack of a thread that serves a session.
+const DEEPEST: usize = 32;
 
 /// A condition that may be computed.
 #[derive(Debug)]
@@ -31,6 +37,12 @@ impl Condition {
     /// Compiles a condition and looks for what can't be meant.
     pub(super) fn compile(text: &At<String>, env: &Arc<Env>, names: &Names, notes: &mut Notes<'_>) -> Option<Self> {
         let place = Place::of(text, notes.source());
+        // Conditions are parsed and walked by recursion, so their length bounds the stack.
+        if text.get_ref().len() > LONGEST {
+            let what = format!("the condition is longer than {LONGEST} letters");
+            notes.wrong(&place.whole(), what, "make several rules of it");
+            return None;
+        }
         let program = match env.compile(text.get_ref()) {
             Ok(program) => program,
             Err(errors) => {
@@ -38,6 +50,10 @@ impl Condition {
                 return None;
             }
         };
+        if depth(program.expression()) > DEEPEST {
+            notes.wrong(&place.whole(), "the condition is nested too deeply", "make several rules of it");
+            return None;
+        }
         let looks_at = Walk::new(&program, env, names, &place, notes).all();
         Some(Self { program, text: text.get_ref().clone(), looks_at })
     }
@@ -118,6 +134,9 @@ fn unreadable(text: &str, errors: &cel::ParseErrors, place: &Place, notes: &mut 
     let words = words.strip_prefix("Syntax error: ").unwrap_or(words);
     let words = words.split(" expecting").next().unwrap_or_default().replace("'<EOF>'", "its end");
     let at = first.map_or(0, |error| offset(text, error.pos)).min(text.len().saturating_sub(1));
+    // Some messages are the parser's own values, printed: they help nobody.
+    let words =
+        if words.contains('{') { "it is nested too deeply, or it is no expression".to_owned() } else { words };
     let span = place.part(at..at + 1);
     notes.wrong(&span, format!("the condition can't be read: {}", words.to_lowercase()), hint(text));
 }

@@ -226,11 +226,14 @@ fn asked(table: &mut Table<'_>, key: &'static str, notes: &mut Notes<'_>) -> Opt
 fn way(mut table: Table<'_>, key: &'static str, notes: &mut Notes<'_>) -> WayText {
     let name = name(&mut table, notes);
     let select = selector(&mut table, notes);
-    if table.take("who").is_none() {
-        table.misses("who", "\"group:…\"", notes);
-    }
-    if table.take("levels").is_none() {
-        table.misses("levels", "[\"read\"]", notes);
+    for (key, hint) in [("who", "\"group:…\""), ("levels", "[\"read\"]")] {
+        match table.take(key) {
+            None => table.misses(key, hint, notes),
+            Some(value) if value.get_ref().as_array().is_some_and(|list| list.is_empty()) => {
+                notes.wrong(&value.span(), format!("`{key}` is empty, so nobody may ask"), format!("write {hint}"));
+            }
+            Some(_) => {}
+        }
     }
     let at_most = table.need_text("at_most", "\"1h\"", notes).and_then(|text| parsed(&text, notes));
     let asked = asked(&mut table, key, notes);

@@ -20,12 +20,28 @@ use super::{Inner, Policy, secrets};
 use crate::approval::{Needs, Quorum};
 use crate::verdict::Mask;
 
+/// What reading is given: only what is used of it is taken from the machine.
+const STACK: usize = 64 << 20;
 /// More than any policy that people have read.
 const LARGEST: usize = 4 << 20;
 
 impl Policy {
     /// Reads the file. All of its mistakes are told at once; a file with an error gives no policy at all.
     pub fn parse(text: &str) -> Result<Self, Vec<Mistake>> {
+        // The parser of conditions recurses with large frames: 16 parentheses are too many for a stack of 2 MiB. On a
+        // stack of its own it can neither overflow nor, should it panic, take the caller with it.
+        let read = std::thread::scope(|scope| {
+            let reader = std::thread::Builder::new().name("policy".to_owned()).stack_size(STACK);
+            reader.spawn_scoped(scope, || Self::read(text)).ok().and_then(|reader| reader.join().ok())
+        });
+        read.unwrap_or_else(|| {
+            let mut notes = Notes::new(text);
+            notes.wrong(&(0..0), "the file could not be read to its end", "try again; if it stays so, report it");
+            Err(notes.into_list())
+        })
+    }
+
+    fn read(text: &str) -> Result<Self, Vec<Mistake>> {
         let mut notes = Notes::new(text);
         if text.len() > LARGEST {
             notes.wrong(&(0..0), "the file is larger than 4 MiB", "move what is not policy elsewhere");

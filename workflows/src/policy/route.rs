@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde::Serialize;
-
 use super::Policy;
 use super::rule::{Effect, Way};
 use crate::approval::{Needs, Quorum};
@@ -90,7 +88,9 @@ impl Told for Refusal {
 }
 
 /// A target that somebody may ask for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+///
+/// Not for serialising: the target holds its address and where its passwords lie.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MayAsk {
     /// The target.
     pub target: Arc<Target>,

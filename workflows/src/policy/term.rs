@@ -17,6 +17,8 @@ impl Path {
     pub(super) fn of(expr: &Expr) -> Option<Self> {
         match expr {
             Expr::Ident(name) => Some(Self(vec![name.clone()])),
+            // `has(op.act)` asks whether there is one, so it is no path to a value.
+            Expr::Select(select) if select.test => None,
             Expr::Select(select) => Self::of(&select.operand.expr).map(|path| path.then(&select.field)),
             Expr::Call(call) => match (call.func_name.as_str(), call.args.as_slice()) {
                 (op::INDEX, [of, index]) => Some(Self::of(&of.expr)?.then(&text(&index.expr)?)),
@@ -31,7 +33,7 @@ impl Path {
         }
     }
 
-    fn then(mut self, field: &str) -> Self {
+    pub(super) fn then(mut self, field: &str) -> Self {
         self.0.push(field.to_owned());
         self
     }
@@ -82,6 +84,7 @@ pub(super) fn kind(expr: &Expr) -> Option<Kind> {
         return path.kind();
     }
     match expr {
+        Expr::Select(select) if select.test => Some(Kind::Flag),
         Expr::Literal(LiteralValue::Boolean(_)) => Some(Kind::Flag),
         Expr::Literal(LiteralValue::String(_)) => Some(Kind::Text),
         Expr::Literal(LiteralValue::Int(_) | LiteralValue::UInt(_) | LiteralValue::Double(_)) => Some(Kind::Number),
@@ -112,6 +115,31 @@ pub(super) fn looks_at_anything(expr: &IdedExpr) -> bool {
             EntryExpr::StructField(field) => looks_at_anything(&field.value),
             EntryExpr::MapEntry(entry) => looks_at_anything(&entry.key) || looks_at_anything(&entry.value),
         }),
+    }
+}
+
+/// How many expressions contain each other, at most.
+pub(super) fn depth(expr: &IdedExpr) -> usize {
+    let deepest = |all: &mut dyn Iterator<Item = &IdedExpr>| all.map(depth).max().unwrap_or(0);
+    let inner = match &expr.expr {
+        Expr::Unspecified | Expr::Ident(_) | Expr::Literal(_) => 0,
+        Expr::Select(select) => depth(&select.operand),
+        Expr::Call(call) => deepest(&mut call.target.iter().map(AsRef::as_ref).chain(&call.args)),
+        Expr::List(list) => deepest(&mut list.elements.iter()),
+        Expr::Map(map) => map.entries.iter().map(|entry| entry_depth(&entry.expr)).max().unwrap_or(0),
+        Expr::Struct(found) => found.entries.iter().map(|entry| entry_depth(&entry.expr)).max().unwrap_or(0),
+        Expr::Comprehension(inner) => {
+            let parts = [&inner.iter_range, &inner.accu_init, &inner.loop_cond, &inner.loop_step, &inner.result];
+            deepest(&mut parts.into_iter())
+        }
+    };
+    inner + 1
+}
+
+fn entry_depth(entry: &EntryExpr) -> usize {
+    match entry {
+        EntryExpr::StructField(field) => depth(&field.value),
+        EntryExpr::MapEntry(entry) => depth(&entry.key).max(depth(&entry.value)),
     }
 }
 

@@ -107,13 +107,16 @@ impl<'w, 's> Walk<'w, 's> {
 
     fn expr(&mut self, expr: &IdedExpr) {
         if let Some(path) = Path::of(&expr.expr)
-            && !self.locals.iter().any(|local| local == path.parts().0)
+            && !self.is_local(&path)
         {
             return self.path(expr, &path);
         }
         match &expr.expr {
             Expr::Unspecified | Expr::Ident(_) | Expr::Literal(_) => {}
-            Expr::Select(select) => self.expr(&select.operand),
+            Expr::Select(select) => match Path::of(&select.operand.expr) {
+                Some(path) if select.test && !self.is_local(&path) => self.path(expr, &path.then(&select.field)),
+                Some(_) | None => self.expr(&select.operand),
+            },
             Expr::Call(call) => self.call(expr, call),
             Expr::Comprehension(inner) => self.comprehension(inner),
             Expr::List(list) => list.elements.iter().for_each(|element| self.expr(element)),
@@ -123,6 +126,11 @@ impl<'w, 's> Walk<'w, 's> {
                 self.say(&span, "conditions have no types of their own".to_owned(), "compare the facts one by one");
             }
         }
+    }
+
+    /// Whether a path begins at a variable of `exists`, `all` and the like.
+    fn is_local(&self, path: &Path) -> bool {
+        self.locals.iter().any(|local| local == path.parts().0)
     }
 
     fn entry(&mut self, entry: &EntryExpr) {
@@ -138,6 +146,10 @@ impl<'w, 's> Walk<'w, 's> {
     fn comprehension(&mut self, inner: &ComprehensionExpr) {
         self.expr(&inner.iter_range);
         self.expr(&inner.accu_init);
+        if FACTS.iter().any(|fact| fact.root == inner.iter_var) {
+            let what = format!("`{}` is the name of facts already", inner.iter_var);
+            self.say(&self.place.whole(), what, "call the variable otherwise");
+        }
         let before = self.locals.len();
         self.locals.extend([inner.iter_var.clone(), inner.accu_var.clone()]);
         self.locals.extend(inner.iter_var2.clone());

@@ -50,7 +50,7 @@ both! {
         world.workflows.suspend("test", "ada", true).await.unwrap();
         assert!(matches!(world.workflows.authenticate(&issued.token).await, Err(AuthenticateError::Suspended)));
         world.workflows.refresh_live().await.unwrap();
-        assert!(session.still().is_err());
+        assert!(session.life().still().is_err());
         world.workflows.suspend("test", "ada", false).await.unwrap();
         assert!(world.workflows.authenticate(&issued.token).await.is_ok());
     }

@@ -26,20 +26,20 @@ both! {
         let ada = world.person("ada").await;
         let grant = world.granted(&ada).await;
         let session = world.session(&ada).await;
-        assert_eq!(session.still(), Ok(()));
+        assert_eq!(session.life().still(), Ok(()));
         let stranger = world.person("mallory").await;
         assert!(world.workflows.revoke(&stranger, grant, "x").await.is_err());
         let linus = world.person("linus").await;
         world.workflows.revoke(&linus, grant, "wrong target").await.unwrap();
-        assert_eq!(within(session.ended()).await, Ending::Revoked);
+        assert_eq!(within(session.life().ended()).await, Ending::Revoked);
         world.workflows.end(session, Ending::Revoked, Totals::default()).await;
 
         let alan = world.person("alan").await;
         world.granted(&alan).await;
         let session = world.session(&alan).await;
         world.hand.advance(Span::hours(1));
-        assert_eq!(within(session.ended()).await, Ending::Expired);
-        assert!(session.farewell(&Ending::Expired).starts_with("access to orders-prod ended at"));
+        assert_eq!(within(session.life().ended()).await, Ending::Expired);
+        assert!(session.life().farewell(&Ending::Expired).starts_with("access to orders-prod ended at"));
     }
 
     fn an_extension_is_noticed_by_a_session_that_lives(world) {
@@ -51,8 +51,8 @@ both! {
         let linus = world.person("linus").await;
         world.workflows.vote(&linus, asked.request.id, yes()).await.unwrap();
         world.hand.advance(Span::minutes(2));
-        assert_eq!(session.still(), Ok(()));
-        assert_eq!(session.until(), world.clock.now().plus(Span::minutes(58)));
+        assert_eq!(session.life().still(), Ok(()));
+        assert_eq!(session.life().until(), world.clock.now().plus(Span::minutes(58)));
     }
 
     fn a_held_operation_waits_and_is_settled_by_a_vote(world) {
@@ -156,7 +156,7 @@ both! {
         let root = world.person("root").await;
         world.workflows.end_session(&root, session.id(), "looks odd").await.unwrap();
         world.workflows.refresh_live().await.unwrap();
-        assert_eq!(within(session.ended()).await, Ending::Ended);
+        assert_eq!(within(session.life().ended()).await, Ending::Ended);
     }
 
     fn a_policy_that_no_longer_permits_it_closes_the_door_and_the_session(world) {

@@ -290,3 +290,16 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_scope_says_until_when_its_mask_and_its_right_stand() {
+    let target = name("orders-prod");
+    let seat = seat("grace@example.com", &target, Access::Admin);
+    assert_eq!(policy(WORLD).scope(&seat, now()).unwrap().valid_until(), None, "nobody's right hangs on a rotation");
+    let text = WORLD.replace("unless = \"group:privacy\"", "unless = \"oncall:primary\"");
+    let scope = policy(&text).scope(&seat, now()).unwrap();
+    assert!(scope.mask().is_empty());
+    let hand_over = at("2026-01-12T08:00:00Z");
+    assert_eq!(scope.valid_until(), Some(hand_over));
+    assert!(!policy(&text).scope(&seat, hand_over).unwrap().mask().is_empty());
+}

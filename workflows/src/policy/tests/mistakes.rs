@@ -38,7 +38,15 @@ fn the_form_of_the_file() {
     case("at_most = \"4h\"", "at_most = 4", "4", "`at_most` is a number", "write a text in quotes");
     case("at_most = \"4h\"", "at_most = \"4 foo\"", "\"4 foo\"", "not a length of time", "");
     case("within = \"10m\"", "within = \"soon\"", "\"soon\"", "not a length of time", "");
-    case("name = \"bulk write\"", "name = \" bulk write\"", "\" bulk", "without space around it", "");
+    case("name = \"scratch\"", "name = \" scratch\"", "\" scratch", "without space around it", "");
+    case("who = \"group:dba\"", "who = []", "[]", "nobody may ask", "group:");
+    case(
+        "{ from = \"group:dba\", within = \"24h\" }",
+        "{ from = \"group:dba\", within = \"25h\" }",
+        "{",
+        "within a day",
+        "24h",
+    );
 }
 
 #[test]
@@ -203,6 +211,24 @@ fn rules_that_ask_too_much_or_too_little() {
     );
 }
 
+#[test]
+fn conditions_that_make_sense_are_left_alone() {
+    for condition in [
+        "has(op.act) && op.act == \"read\"",
+        "has(target.labels.team) && target.labels.team == \"orders\"",
+        "op.objects.exists(o, o.startsWith(\"tmp_\")) && op.verb in [\"DELETE\", \"UPDATE\"]",
+        "op.params[0] == null || op.params.size() > 3",
+        "op[\"writes\"] ? op.bounded : op.text.matches(\"^S\")",
+        "\"team\" in target.labels && (time.hour >= 22 || time.hour < 6)",
+        "!(\"dba\" in person.groups) && !op.writes",
+        "op.act == \"read\" || op.act == \"write\"",
+        "size(op.functions) == 0 && session.client != \"\"",
+    ] {
+        let (_, list) = broken("when = 'op.act == \"write\" && !op.bounded'", &format!("when = '{condition}'"));
+        assert_eq!(list, [], "{condition}");
+    }
+}
+
 /// Puts a condition into the first rule.
 fn when(condition: &str, at: &str, what: &str, instead: &str) {
     case("when = 'op.act == \"write\" && !op.bounded'", &format!("when = '{condition}'"), at, what, instead);
@@ -225,7 +251,7 @@ fn conditions_that_name_what_is_not_there() {
         "write `startsWith`",
     );
     when("op.objects.exists(o, p == \"x\")", "p ==", "`p` is not known", "");
-    when("has(op.wirtes)", "", "`op` has no `wirtes`", "write `op.writes`");
+    when("has(op.wirtes)", "wirtes", "`op` has no `wirtes`", "write `op.writes`");
 }
 
 #[test]
@@ -301,6 +327,42 @@ fn a_secret_in_the_file_is_a_mistake_and_is_shown_nowhere() {
     assert_eq!(list[0].what, "a password must not stand in the file itself");
     assert!(list[0].instead.contains("env:NAME"));
     assert!(list[0].source_line.contains("password = …"), "{}", list[0].source_line);
+}
+
+#[test]
+fn a_condition_that_nobody_can_read_is_refused() {
+    let said = |condition: &str| {
+        let (_, list) = broken("op.act == \"write\" && !op.bounded", condition);
+        list.first().map(|mistake| mistake.what.clone()).unwrap_or_default()
+    };
+    let sum = |count: usize| format!("op.writes && {}1 > 0", "1 + ".repeat(count));
+    let parens = |count: usize| format!("{}op.writes{}", "(".repeat(count), ")".repeat(count));
+    assert_eq!(said(&sum(20)), "");
+    assert_eq!(said(&sum(400)), "the condition is nested too deeply");
+    assert_eq!(said(&sum(100_000)), "the condition is longer than 2000 letters");
+    assert_eq!(said(&parens(16)), "");
+    assert!(said(&parens(900)).starts_with("the condition can't be read"), "{}", said(&parens(900)));
+    assert!(said(&"op.writes ? true : ".repeat(100)).contains("nested too deeply"));
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn no_change_of_a_few_letters_makes_it_fall_over(
+        changes in proptest::collection::vec((0..WORLD.len(), "[\\[\\]{}\"'=.,#a-z0-9\n ü]{0,3}"), 1..4)
+    ) {
+        let mut text = WORLD.to_owned();
+        for (at, new) in changes {
+            if text.is_char_boundary(at) && text.is_char_boundary(at + 1) {
+                text.replace_range(at..=at, &new);
+            }
+        }
+        if let Err(list) = Policy::parse(&text) {
+            proptest::prop_assert!(!list.is_empty());
+            proptest::prop_assert!(list.iter().all(|mistake| mistake.render("t").contains('^')));
+        }
+    }
 }
 
 #[test]

@@ -124,7 +124,8 @@ fn a_vote_counts_only_if_the_policy_of_now_asks_for_it_too() {
                 .replace(r#"{ team = "orders", env = "prod" }"#, r#"{ team = "orders" }"#),
             false,
         ),
-        ("the maximum was lowered", WORLD.replace(r#"at_most = "4h""#, r#"at_most = "1h""#), false),
+        // The vote counts; what is granted is then cut to the new maximum.
+        ("the maximum was lowered", WORLD.replace(r#"at_most = "4h""#, r#"at_most = "1h""#), true),
         ("the level was taken out", WORLD.replace(r#"levels = ["read", "write"]"#, r#"levels = ["read"]"#), false),
         (
             "others are asked now",

@@ -1,0 +1,105 @@
+//! The classifier: a cheap handle in front of a cache and of two threads with large stacks.
+//!
+//! The parser recurses, so it never runs on the runtime's threads, whose stacks a text of a few kilobytes could
+//! overflow. Work waits in bounded queues: a flood of new texts slows its senders down and takes no memory.
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::cache::Cache;
+use super::read::{Classified, MAX_TEXT, read};
+
+const THREADS: usize = 2;
+/// Texts that wait per thread.
+const QUEUE: usize = 32;
+const STACK: usize = 64 * 1024 * 1024;
+
+struct Job {
+    text: String,
+    reply: oneshot::Sender<Arc<Classified>>,
+}
+
+/// Turns texts into operations. Clones share the cache and the threads, which end with the last clone.
+#[derive(Clone, Debug)]
+pub struct Classifier {
+    cache: Arc<Cache>,
+    queues: Arc<[mpsc::Sender<Job>]>,
+}
+
+impl Classifier {
+    /// Starts the threads.
+    pub fn start() -> io::Result<Self> {
+        let cache = Arc::new(Cache::default());
+        let queues: io::Result<Vec<_>> = (0..THREADS)
+            .map(|number| {
+                let (queue, jobs) = mpsc::channel(QUEUE);
+                let cache = Arc::clone(&cache);
+                std::thread::Builder::new()
+                    .name(format!("sql-{number}"))
+                    .stack_size(STACK)
+                    .spawn(move || work(jobs, &cache))
+                    .map(|_| queue)
+            })
+            .collect();
+        Ok(Self { cache, queues: queues?.into() })
+    }
+
+    /// What a text was classified as before. Neither waits nor allocates.
+    ///
+    /// Right for every session: a text whose meaning depends on the session's settings is never kept.
+    pub fn cached(&self, text: &[u8]) -> Option<Arc<Classified>> {
+        self.cache.get(text)
+    }
+
+    /// Classifies a text as the server would read it.
+    ///
+    /// Cancel-safe: the work is finished and its result kept even if nobody waits for it.
+    pub async fn classify(&self, text: &str, standard_conforming_strings: bool) -> Arc<Classified> {
+        if let Some(known) = self.cached(text.as_bytes()) {
+            return known;
+        }
+        // Refused without a turn on the threads: these need no parser.
+        if text.len() > MAX_TEXT {
+            return Arc::new(Classified::opaque(text, "longer than 256 KiB"));
+        }
+        if text.contains('\0') {
+            return Arc::new(Classified::opaque(text, "it holds a NUL byte"));
+        }
+        if !standard_conforming_strings && text.contains('\\') {
+            let why = "backslashes end strings differently while standard_conforming_strings is off";
+            return Arc::new(Classified::opaque(text, why));
+        }
+        self.parse(text).await.unwrap_or_else(|| Arc::new(Classified::opaque(text, "the parser is not running")))
+    }
+
+    /// Classifies bytes off the wire: what is not UTF-8 is opaque.
+    pub async fn classify_bytes(&self, text: &[u8], standard_conforming_strings: bool) -> Arc<Classified> {
+        match std::str::from_utf8(text) {
+            Ok(text) => self.classify(text, standard_conforming_strings).await,
+            Err(_) => Arc::new(Classified::opaque(&String::from_utf8_lossy(text), "it is not UTF-8")),
+        }
+    }
+
+    async fn parse(&self, text: &str) -> Option<Arc<Classified>> {
+        // The shorter queue, so that one huge text does not hold up everybody.
+        let queue = self.queues.iter().max_by_key(|queue| queue.capacity())?;
+        let (reply, answer) = oneshot::channel();
+        queue.send(Job { text: text.to_owned(), reply }).await.ok()?;
+        answer.await.ok()
+    }
+}
+
+fn work(mut jobs: mpsc::Receiver<Job>, cache: &Cache) {
+    while let Some(Job { text, reply }) = jobs.blocking_recv() {
+        // A panic costs one text its answer and not the thread its life.
+        let classified = catch_unwind(AssertUnwindSafe(|| read(&text)))
+            .unwrap_or_else(|_| Classified::opaque(&text, "the parser failed"));
+        let classified = Arc::new(classified);
+        cache.put(text.as_bytes(), &classified);
+        // Whoever asked may be gone: the result is kept all the same.
+        let _ = reply.send(classified);
+    }
+}
