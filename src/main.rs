@@ -1,1 +1,30 @@
-fn main() {}
+//! The binary: reads the command line, runs one command, and turns its outcome into words and an exit code.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use countersign::cli::Cli;
+use countersign::commands;
+use countersign::failure::Failure;
+use countersign::screen::Screen;
+
+fn main() -> ExitCode {
+    // Wrong use ends here: clap prints it and exits with 2.
+    let cli = Cli::parse();
+    let screen = Screen::of_process(cli.json);
+    match start(cli, &screen) {
+        Ok(code) => code,
+        Err(failure) => screen.fail(&failure),
+    }
+}
+
+fn start(cli: Cli, screen: &Screen) -> Result<ExitCode, Failure> {
+    // One provider for the whole process, before anything speaks TLS. A second call could only mean that it is there.
+    let _already_there = rustls::crypto::ring::default_provider().install_default();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::new(format!("the process cannot start its threads: {error}")))?;
+    let outcome = runtime.block_on(commands::run(cli, screen));
+    // A read of the terminal may still be blocked; it must not keep the process.
+    runtime.shutdown_background();
+    outcome
+}

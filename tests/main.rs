@@ -1,1 +1,20 @@
-//! .
+//! Every end-to-end test: real PostgreSQL and real clients through the real `serve()`. One binary, to build it once.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::allow_attributes,
+    reason = "tests may"
+)]
+
+mod architecture;
+mod evidence;
+mod expiry;
+mod holds;
+mod input;
+mod masking;
+mod postgres;
+mod story;
+mod world;

@@ -1,1 +1,21 @@
-//! .
+#![doc = include_str!("../README.md")]
+
+mod api;
+mod auth;
+mod config;
+mod connection;
+pub mod documents;
+mod extract;
+mod gauges;
+mod openapi;
+mod problem;
+mod routes;
+mod seam;
+mod server;
+
+pub use config::Config;
+pub use gauges::{Gate, Gauges};
+pub use openapi::document;
+pub use problem::Problem;
+pub use routes::{Entry, Explain, Guard, inventory};
+pub use server::{BindError, Console, RunError};

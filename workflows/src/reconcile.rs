@@ -39,6 +39,11 @@ impl Workflows {
         );
     }
 
+    /// The same, for a task that owns its handle.
+    pub async fn run_owned(self, stop: CancellationToken) {
+        self.run(stop).await;
+    }
+
     async fn sign_heads(&self, stop: CancellationToken) {
         let mut bell = self.bell();
         let mut last = 0;

@@ -80,11 +80,28 @@ impl Workflows {
         let mut tx = self.begin_transaction().await?;
         audit::sign(&mut tx, head.seq, note.as_str(), now).await?;
         tx.commit().await?;
-        // The witness outside of the database: whoever cuts the log short would have to cut this file too.
-        if let Err(error) = self.inner.keys.heads.lock().await.append(&note) {
-            warn!(error = &error as &dyn std::error::Error, "the file of signed heads could not be written");
-        }
+        self.witness(note).await;
         Ok(head.seq)
+    }
+
+    /// Writes a signed head outside of the database: whoever cuts the log short would have to cut this file too.
+    async fn witness(&self, note: SignedNote) {
+        let mut slot = self.inner.keys.heads.lock().await;
+        let Some(mut heads) = slot.take() else { return };
+        // It waits for the disk, so not on a thread that carries sessions.
+        let written = tokio::task::spawn_blocking(move || {
+            let outcome = heads.append(&note);
+            (heads, outcome)
+        });
+        match written.await {
+            Ok((heads, outcome)) => {
+                *slot = Some(heads);
+                if let Err(error) = outcome {
+                    warn!(error = &error as &dyn std::error::Error, "the file of signed heads could not be written");
+                }
+            }
+            Err(error) => warn!(error = &error as &dyn std::error::Error, "the file of signed heads was lost"),
+        }
     }
 
     /// Notes that somebody looked at evidence.

@@ -159,7 +159,9 @@ pub enum StartError {
 pub(super) struct Keys {
     pub(super) tokens: Secret<[u8; 64]>,
     pub(super) signing: SigningKey,
-    pub(super) heads: tokio::sync::Mutex<HeadsFile>,
+    folder: PathBuf,
+    /// The witness outside of the database; open in a process that serves.
+    pub(super) heads: tokio::sync::Mutex<Option<HeadsFile>>,
 }
 
 #[derive(Debug)]
@@ -179,8 +181,8 @@ impl Keys {
             .map_err(|source| StartError::Signing { path, source })?;
         let public = config.path.join("audit.pub");
         std::fs::write(&public, format!("{}\n", signing.verifying_key())).map_err(key)?;
-        let heads = tokio::sync::Mutex::new(HeadsFile::open(&config.path.join("audit.heads"))?);
-        Ok(Self { tokens: Secret::new(tokens), signing, heads })
+        let folder = config.path.clone();
+        Ok(Self { tokens: Secret::new(tokens), signing, folder, heads: tokio::sync::Mutex::new(None) })
     }
 }
 
@@ -218,8 +220,18 @@ fn load_or_make(path: &Path) -> std::io::Result<[u8; 64]> {
 }
 
 impl Workflows {
-    /// Opens the store, the keys and the recordings' folder; makes what is missing.
+    /// Opens the store, the keys and the recordings' folder, makes what is missing, and enters this process among the
+    /// nodes.
     pub async fn start(config: Config, clock: Clock) -> Result<Self, StartError> {
+        let workflows = Self::open(config, clock).await?;
+        workflows.measure_skew().await?;
+        workflows.enter().await?;
+        workflows.refresh_live().await?;
+        Ok(workflows)
+    }
+
+    /// The same without entering: for the local administrator's commands, beside a server that runs.
+    pub async fn open(config: Config, clock: Clock) -> Result<Self, StartError> {
         let url = match config.store.url.split_once(':') {
             Some(("env" | "file", _)) => config.store.url.parse::<SecretRef>()?.read()?.reveal().clone(),
             _ => config.store.url.clone(),
@@ -251,14 +263,15 @@ impl Workflows {
             recordings: Recordings { recorder, config: config.recordings },
             skew: AtomicI64::new(0),
         };
-        let workflows = Self { inner: Arc::new(inner) };
-        workflows.measure_skew().await?;
-        workflows.enter().await?;
-        workflows.refresh_live().await?;
-        Ok(workflows)
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     async fn enter(&self) -> Result<(), StartError> {
+        // Nodes may share the folder, but never a file: each host has its own.
+        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        let host: String = host.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.')).collect();
+        let heads = HeadsFile::open(&self.inner.keys.folder.join(format!("audit-{host}.heads")))?;
+        *self.inner.keys.heads.lock().await = Some(heads);
         let now = self.now();
         let policy = self.policy();
         transact!(self, StartError, |tx| {

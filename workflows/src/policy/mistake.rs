@@ -39,6 +39,35 @@ pub struct Mistake {
 }
 
 impl Mistake {
+    /// What another reader of the same file found wrong in it. Its own words are kept; the line may be shown only as far
+    /// as no secret stands there.
+    pub fn of_toml(text: &str, error: &toml::de::Error) -> Self {
+        let mut notes = Notes::new(text);
+        if let Ok(root) = toml::de::DeTable::parse(text) {
+            super::secrets::scan(root.get_ref(), &mut notes);
+        }
+        let message = error.message().lines().next().unwrap_or_default();
+        let (what, instead) = message.split_once(", expected ").unwrap_or((message, ""));
+        let instead = if instead.is_empty() { String::new() } else { format!("write {instead} here") };
+        let what = what.to_lowercase();
+        notes.wrong(&error.span().unwrap_or(0..0), what.clone(), instead);
+        let found = notes.into_list().into_iter().find(|mistake| mistake.what == what);
+        found.unwrap_or_else(|| Self::nowhere(message))
+    }
+
+    fn nowhere(what: &str) -> Self {
+        Self {
+            severity: Severity::Error,
+            line: 1,
+            column: 1,
+            span: 0..0,
+            what: what.to_owned(),
+            instead: String::new(),
+            source_line: String::new(),
+            caret: (0, 1),
+        }
+    }
+
     /// The mistake as text, with the line and a caret: `countersign.toml:12:5: …`.
     pub fn render(&self, file: &str) -> String {
         let number = self.line.to_string();

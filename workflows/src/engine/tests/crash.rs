@@ -32,10 +32,7 @@ both! {
     fn whichever_commit_fails_nothing_is_half_done(world) {
         for after in [false, true] {
             for n in 1..=8 {
-                let faulty = match world.node(Faults::nth_commit(n, after)).await {
-                    Ok(faulty) => faulty,
-                    Err(_) => continue,
-                };
+                let Ok(faulty) = world.node(Faults::nth_commit(n, after)).await else { continue };
                 // `end` keeps trying; a struck one succeeds at the second try.
                 drop(whole_story(&world, &faulty).await);
                 drop(faulty);

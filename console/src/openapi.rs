@@ -1,0 +1,79 @@
+//! The OpenAPI document, made from the handlers; what holds for all guarded routes is added to each here.
+
+use utoipa::OpenApi;
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{ContentBuilder, OpenApi as Document, Ref, RefOr, ResponseBuilder};
+
+use crate::api::{evidence, grants, people, requests, sessions, system};
+use crate::problem::Problem;
+use crate::routes::{Guard, inventory};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Countersign", description = "Just-in-time access with approvals: the API of the console."),
+    paths(
+        system::healthz,
+        system::openapi,
+        system::metrics,
+        people::whoami,
+        people::tokens,
+        people::revoke_token,
+        grants::targets,
+        grants::list,
+        grants::extend,
+        grants::revoke,
+        requests::ask,
+        requests::list,
+        requests::show,
+        requests::approve,
+        requests::deny,
+        requests::withdraw,
+        sessions::list,
+        sessions::show,
+        sessions::end,
+        sessions::recording,
+        evidence::audit,
+        evidence::explain,
+    ),
+    components(schemas(Problem))
+)]
+struct Api;
+
+const SCHEME: &str = "token";
+
+/// The whole document.
+pub fn document() -> Document {
+    let mut document = Api::openapi();
+    let scheme = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .description(Some("A token of Countersign, `cst_…`, as `countersign token new` prints it."))
+        .build();
+    let components = document.components.get_or_insert_default();
+    components.security_schemes.insert(SCHEME.to_owned(), SecurityScheme::Http(scheme).into());
+    for entry in inventory() {
+        let Some(item) = document.paths.paths.get_mut(entry.path) else { continue };
+        let operation = if entry.method == "GET" { item.get.as_mut() } else { item.post.as_mut() };
+        if let Some(operation) = operation {
+            describe(operation, entry.guard);
+        }
+    }
+    document
+}
+
+fn describe(operation: &mut Operation, guard: Guard) {
+    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+    let problem = |words: &str| {
+        let response = ResponseBuilder::new().description(words);
+        RefOr::T(response.content("application/problem+json", content.clone()).build())
+    };
+    let responses = &mut operation.responses.responses;
+    responses.insert("default".to_owned(), problem("It was not done; `detail` says why, `hint` what to do."));
+    match guard {
+        Guard::Open => {}
+        Guard::Person => {
+            responses.insert("401".to_owned(), problem("Nobody is signed in."));
+            operation.security = Some(vec![SecurityRequirement::new::<_, [&str; 0], _>(SCHEME, [])]);
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! The listener: bound first, served later.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+use workflows::Workflows;
+
+use crate::config::Config;
+use crate::connection::Door;
+use crate::documents::Gateway;
+use crate::gauges::Gauges;
+use crate::routes::{App, Explain, router};
+
+/// Why the API cannot listen.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// Tokens would travel in clear.
+    #[error("{0}")]
+    Unsafe(String),
+    /// The system refused.
+    #[error("[console] listen = `{at}` cannot be listened on: {words}; choose another port, or stop what uses it")]
+    Listen {
+        /// Where.
+        at: SocketAddr,
+        /// The reason, in words.
+        words: String,
+        /// The system's error.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// The listener failed while it served.
+#[derive(Debug, thiserror::Error)]
+#[error("the API stopped")]
+pub struct RunError(#[source] io::Error);
+
+/// The API, bound and not served yet.
+pub struct Console {
+    listener: TcpListener,
+    at: SocketAddr,
+    workflows: Workflows,
+    gauges: Gauges,
+    postgres: Option<Gateway>,
+    explain: Option<Explain>,
+}
+
+impl fmt::Debug for Console {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Console").field("at", &self.at).finish_non_exhaustive()
+    }
+}
+
+impl Console {
+    /// Takes the port. Clients that connect from now on wait until [`Console::run`].
+    pub async fn bind(config: Config, workflows: Workflows, gauges: Gauges) -> Result<Self, BindError> {
+        if let Some(words) = config.check().into_iter().next() {
+            return Err(BindError::Unsafe(words));
+        }
+        let failed = |source: io::Error| BindError::Listen { at: config.listen, words: words(&source), source };
+        let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
+        let at = listener.local_addr().map_err(failed)?;
+        Ok(Self { listener, at, workflows, gauges, postgres: None, explain: None })
+    }
+
+    /// Says where the gateway for PostgreSQL listens, so that `countersign connect` finds it.
+    #[must_use]
+    pub fn with_postgres(mut self, gateway: Gateway) -> Self {
+        self.postgres = Some(gateway);
+        self
+    }
+
+    /// Gives it what `POST /v1/explain` answers with.
+    #[must_use]
+    pub fn with_explain(mut self, explain: Explain) -> Self {
+        self.explain = Some(explain);
+        self
+    }
+
+    /// Where it listens; the port is the real one, also where 0 was configured.
+    pub const fn local_addr(&self) -> SocketAddr {
+        self.at
+    }
+
+    /// Serves until it is told to stop. Long polls are answered then; other calls are finished first.
+    pub async fn run(self, stop: CancellationToken) -> Result<(), RunError> {
+        info!(console.at = %self.at, "the API listens on {}", self.at);
+        let Self { listener, workflows, gauges, postgres, explain, .. } = self;
+        let app = App { workflows, gauges, postgres, explain, stop: stop.clone() };
+        axum::serve(Door::new(listener), router(app))
+            .with_graceful_shutdown(stop.cancelled_owned())
+            .await
+            .map_err(RunError)
+    }
+}
+
+fn words(error: &io::Error) -> String {
+    for (kind, words) in [
+        (io::ErrorKind::AddrInUse, "the port is in use"),
+        (io::ErrorKind::AddrNotAvailable, "this machine has no such address"),
+        (io::ErrorKind::PermissionDenied, "that needs more rights"),
+    ] {
+        if error.kind() == kind {
+            return words.to_owned();
+        }
+    }
+    error.to_string()
+}

@@ -1,0 +1,75 @@
+//! Every route, how to call it, and what somebody else than the owner must be told. One line a route; the coverage
+//! tests refuse a route that has no line here.
+
+/// What another signed-in person, who owns nothing and is asked nothing, gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Other {
+    /// The route is open to all.
+    Open,
+    /// An answer about themselves only: nothing of the owner's in it.
+    OwnOnly,
+    /// 404: they may not even know that it exists.
+    Missing,
+    /// 403: it is known to exist, and not for them.
+    Refused,
+}
+
+/// How to call a route.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Case {
+    /// `GET` or `POST`.
+    pub(crate) method: &'static str,
+    /// As in the inventory; `{id}` stands for an id of the owner's.
+    pub(crate) path: &'static str,
+    /// What `{id}` begins with; empty where there is none.
+    pub(crate) id: &'static str,
+    /// The JSON body; empty for none.
+    pub(crate) body: &'static str,
+    /// What another person gets.
+    pub(crate) other: Other,
+}
+
+const fn case(method: &'static str, path: &'static str, id: &'static str, body: &'static str, other: Other) -> Case {
+    Case { method, path, id, body, other }
+}
+
+const WHY: &str = r#"{"because": "INC-42"}"#;
+
+/// One line a route.
+pub(crate) const CASES: [Case; 22] = [
+    case("GET", "/healthz", "", "", Other::Open),
+    case("GET", "/openapi.json", "", "", Other::Open),
+    case("GET", "/metrics", "", "", Other::Open),
+    case("GET", "/v1/whoami", "", "", Other::OwnOnly),
+    case("GET", "/v1/tokens", "", "", Other::OwnOnly),
+    case("POST", "/v1/tokens/{id}/revoke", "tok", "", Other::Missing),
+    case("GET", "/v1/targets", "", "", Other::OwnOnly),
+    case(
+        "POST",
+        "/v1/requests",
+        "",
+        r#"{"target": "orders-prod", "for": "1h", "because": "INC-42"}"#,
+        // The same words for a target that does not exist and for one that they may not ask for.
+        Other::Missing,
+    ),
+    case("GET", "/v1/requests", "", "", Other::OwnOnly),
+    case("GET", "/v1/requests/{id}", "req", "", Other::Missing),
+    case("POST", "/v1/requests/{id}/approve", "req", "{}", Other::Missing),
+    case("POST", "/v1/requests/{id}/deny", "req", WHY, Other::Missing),
+    case("POST", "/v1/requests/{id}/withdraw", "req", "", Other::Missing),
+    case("GET", "/v1/grants", "", "", Other::OwnOnly),
+    case("POST", "/v1/grants/{id}/extend", "grt", r#"{"for": "1h", "because": "INC-42"}"#, Other::Missing),
+    case("POST", "/v1/grants/{id}/revoke", "grt", WHY, Other::Missing),
+    case("GET", "/v1/sessions", "", "", Other::OwnOnly),
+    case("GET", "/v1/sessions/{id}", "ses", "", Other::Missing),
+    case("POST", "/v1/sessions/{id}/end", "ses", WHY, Other::Missing),
+    case("GET", "/v1/sessions/{id}/recording", "ses", "", Other::Missing),
+    case("GET", "/v1/audit", "", "", Other::Refused),
+    case(
+        "POST",
+        "/v1/explain",
+        "",
+        r#"{"as": "ada@example.com", "target": "orders-prod", "sql": "SELECT 1"}"#,
+        Other::Refused,
+    ),
+];

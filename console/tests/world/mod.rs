@@ -1,0 +1,162 @@
+//! A real engine on a store of its own, a served console, and people: ada asks, grace and linus approve, mallory may nothing.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use console::{Config, Console, Gauges};
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use workflows::approval::Terms;
+use workflows::clock::{Clock, Span};
+use workflows::engine::{self, AccessAsk, Choice, Client, KeysConfig, LiveSession, RecordingsConfig, StoreConfig};
+use workflows::policy::Policy;
+use workflows::target::Access;
+use workflows::{Faults, Workflows};
+
+const POLICY: &str = r#"
+[[target]]
+name = "orders-prod"
+protocol = "postgres"
+address = "10.0.0.5:5432"
+database = "orders"
+labels = { env = "prod" }
+tls = "off"
+login.read = { user = "cs_read", password = "env:CANARY_READ" }
+login.write = { user = "cs_write", password = "env:CANARY_WRITE" }
+
+[group]
+orders = ["ada@example.com", "grace@example.com"]
+dba = ["grace@example.com", "linus@example.com"]
+
+[[access]]
+name = "orders"
+who = "group:orders"
+targets = { env = "prod" }
+levels = ["read", "write"]
+at_most = "4h"
+approval = { from = "group:dba", people = 1, within = "15m" }
+"#;
+
+pub(crate) struct World {
+    pub(crate) workflows: Workflows,
+    at: SocketAddr,
+    stop: CancellationToken,
+    serving: JoinSet<()>,
+    tokens: BTreeMap<&'static str, String>,
+    ids: BTreeMap<&'static str, String>,
+    _session: LiveSession,
+    _folder: TempDir,
+}
+
+impl World {
+    pub(crate) async fn start() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let workflows = engine(&folder).await;
+        let (mut tokens, mut people, mut ids) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        for name in ["ada", "grace", "linus", "mallory"] {
+            let full = format!("{name}@example.com");
+            let issued = workflows.issue("test", &full, Span::hours(1), "test").await.expect("a token");
+            if name == "ada" {
+                ids.insert("tok", issued.id.to_string());
+            }
+            people.insert(name, workflows.authenticate(&issued.token).await.expect("signed in"));
+            tokens.insert(name, issued.token.reveal().clone());
+        }
+        let session = session_of_ada(&workflows, &people["ada"], &people["grace"], &mut ids).await;
+        let config = Config { listen: "127.0.0.1:0".parse().expect("an address"), behind_tls_proxy: false };
+        let console = Console::bind(config, workflows.clone(), Gauges::new()).await.expect("bound");
+        let (at, stop) = (console.local_addr(), CancellationToken::new());
+        let mut serving = JoinSet::new();
+        let stopped = stop.clone();
+        serving.spawn(async move { console.run(stopped).await.expect("served") });
+        Self { workflows, at, stop, serving, tokens, ids, _session: session, _folder: folder }
+    }
+
+    pub(crate) fn token(&self, who: &str) -> String {
+        self.tokens[who].clone()
+    }
+
+    /// An id of something of ada's, by its prefix; empty where a route takes none.
+    pub(crate) fn id_of_ada(&self, prefix: &str) -> String {
+        self.ids.get(prefix).cloned().unwrap_or_default()
+    }
+
+    /// Sends raw HTTP, so that nothing between the test and the server is polite.
+    pub(crate) async fn call(&self, method: &str, path: &str, headers: &str, body: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(self.at).await.expect("connected");
+        let size = body.len();
+        let head = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}");
+        let request = format!("{head}Content-Type: application/json\r\nContent-Length: {size}\r\n\r\n{body}");
+        // The server may answer and hang up before it has read a body that is too long.
+        let _hung_up = stream.write_all(request.as_bytes()).await;
+        let mut answer = Vec::new();
+        let _reset = stream.read_to_end(&mut answer).await;
+        let answer = String::from_utf8_lossy(&answer).into_owned();
+        let status = answer.split(' ').nth(1).and_then(|code| code.parse().ok());
+        (status.unwrap_or_else(|| panic!("no status for {method} {path} in {answer:?}")), answer)
+    }
+
+    pub(crate) async fn call_as(&self, who: &str, method: &str, path: &str, body: &str) -> (u16, String) {
+        self.call(method, path, &format!("Authorization: Bearer {}\r\n", self.tokens[who]), body).await
+    }
+
+    pub(crate) async fn json_as(&self, who: &str, method: &str, path: &str, body: &str) -> (u16, serde_json::Value) {
+        let (status, answer) = self.call_as(who, method, path, body).await;
+        let (_, body) = answer.split_once("\r\n\r\n").expect("a body");
+        (status, serde_json::from_str(body).unwrap_or_else(|_| panic!("no JSON in {answer}")))
+    }
+
+    /// All that ada has, as she sees it.
+    pub(crate) async fn snapshot(&self) -> Vec<serde_json::Value> {
+        let mut all = Vec::new();
+        for path in ["/v1/requests?all=true", "/v1/grants?all=true", "/v1/sessions?all=true", "/v1/tokens"] {
+            all.push(self.json_as("ada", "GET", path, "").await.1);
+        }
+        all
+    }
+
+    pub(crate) async fn end(mut self) {
+        self.stop.cancel();
+        while let Some(done) = self.serving.join_next().await {
+            done.expect("it ended in order");
+        }
+    }
+}
+
+async fn engine(folder: &TempDir) -> Workflows {
+    let at = |name: &str| folder.path().join(name);
+    let config = engine::Config {
+        store: StoreConfig { url: format!("sqlite:{}", at("store.db").display()) },
+        keys: KeysConfig { path: at("keys") },
+        recordings: RecordingsConfig { path: at("recordings"), ..RecordingsConfig::default() },
+        policy: Policy::parse(POLICY).expect("a policy"),
+        faults: Faults::default(),
+    };
+    Workflows::start(config, Clock::System).await.expect("started")
+}
+
+/// Ada asks, grace agrees, ada connects: one of everything.
+async fn session_of_ada(
+    workflows: &Workflows,
+    ada: &workflows::identity::Authenticated,
+    grace: &workflows::identity::Authenticated,
+    ids: &mut BTreeMap<&'static str, String>,
+) -> LiveSession {
+    let target = "orders-prod".parse().expect("a name");
+    let ask =
+        AccessAsk { target, access: Access::Write, span: Span::hours(1), why: "INC-1".to_owned(), emergency: false };
+    let asked = workflows.request(ada, ask).await.expect("asked");
+    let choice = Choice::Approve { terms: Terms::default(), note: None };
+    workflows.vote(grace, asked.request.id, choice).await.expect("approved");
+    let admission = workflows.admit(ada, "orders-prod").await.expect("admitted");
+    let client = Client { address: "127.0.0.1:1".to_owned(), application: "psql".to_owned() };
+    let session = workflows.begin(admission, client).await.expect("began");
+    let filter = engine::Filter { open_only: false, limit: 10 };
+    ids.insert("req", asked.request.id.to_string());
+    ids.insert("grt", workflows.grants(ada, filter).await.expect("grants")[0].id.to_string());
+    ids.insert("ses", workflows.sessions(ada, filter).await.expect("sessions")[0].id.to_string());
+    session
+}

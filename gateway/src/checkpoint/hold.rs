@@ -1,0 +1,258 @@
+//! A wait for people: ask, keep the client informed, and take up the answer. Doubt on the way is a refusal.
+
+use std::fmt::Write as _;
+
+use workflows::approval::Votes;
+use workflows::id::RequestId;
+use workflows::request::{Request, State};
+use workflows::told::Told as _;
+use workflows::verdict::Gate;
+
+use super::{Decision, Stop, Waiting, again, fingerprint, policy_text, release, shown, shut};
+use crate::dialect::{Broken, Dialect, Gone, Told, Turn};
+use crate::record::{Book, Record};
+use crate::seams::{Held, LiveSession, Workflows};
+
+/// A text longer than this is not put before people: nobody could read it, and so nobody could agree to it.
+const MAX_SHOWN: usize = 1 << 20;
+
+/// The hold that a session is waiting on, to be withdrawn if the session ends meanwhile.
+#[derive(Debug, Default)]
+pub(crate) struct Asking(Option<RequestId>);
+
+impl Asking {
+    /// Takes the question back, if one is open. The reconciler does it later if the store can't be reached.
+    pub(crate) async fn abandon(&mut self, session: &LiveSession, workflows: &Workflows) {
+        if let Some(id) = self.0.take()
+            && let Err(error) = workflows.withdraw_hold(session, id).await
+        {
+            tracing::warn!(%error, "the hold `{id}` could not be withdrawn");
+        }
+    }
+}
+
+/// Asks, waits, and takes up the answer: never `Decision::Hold`. Dropped midway it leaves its question in `asking`.
+pub(crate) async fn wait<D: Dialect>(
+    dialect: &mut D,
+    waiting: Waiting<D::Turn>,
+    session: &mut LiveSession,
+    (book, asking): (&mut Book, &mut Asking),
+    workflows: &Workflows,
+) -> Result<Decision<D::Turn>, Stop> {
+    let Some(text) = shown_text(dialect, &waiting.turn) else {
+        return Ok(refuse(waiting, "42501", "it is too long to be shown to whoever must agree", None));
+    };
+    let impact = dialect.preview(&waiting.turn).await;
+    // The intent is on the disk before anybody is asked.
+    Record::new(session.tape(), book).flush().await?;
+    let print = fingerprint(dialect, &waiting.turn, session, &policy_text(&waiting.rules, &waiting.needs));
+    let (why, needs) = (waiting.rules.clone(), waiting.needs.clone());
+    let held = Held { fingerprint: print, shown: text, impact: impact.clone(), why, needs };
+    let request = match workflows.hold(session, held).await {
+        Ok(request) => request,
+        Err(error) => {
+            tracing::warn!(%error, "nobody could be asked");
+            return Ok(refuse(waiting, "42501", &format!("nobody could be asked: {}", error.told()), None));
+        }
+    };
+    let id = request.id;
+    asking.0 = Some(id);
+    let (first, reminder) = notices(&request, &waiting.rules, &impact, workflows);
+    let mut record = Record::new(session.tape(), book);
+    record.hold(waiting.first, &id.to_string(), &waiting.rules)?;
+    dialect.tell(&first, &mut record).await?;
+    let settled = tokio::select! {
+        settled = workflows.settled(id) => Ok(settled),
+        gone = dialect.held(&reminder, &mut record) => Err(gone?),
+    };
+    let op = waiting.first;
+    match settled {
+        Ok(Ok(request)) => take_up(dialect, waiting, request, session, (book, asking), workflows).await,
+        Ok(Err(error)) => {
+            asking.abandon(session, workflows).await;
+            tracing::warn!(error = &error as &dyn std::error::Error, "the answer to `{id}` could not be read");
+            Ok(refuse(waiting, "42501", "the answer could not be read", Some(id)))
+        }
+        Err(gone) => {
+            asking.abandon(session, workflows).await;
+            Record::new(session.tape(), book).settled(op, "withdrawn", "", "")?;
+            match gone {
+                Gone::Left => Err(Broken::Left.into()),
+                Gone::Withdrew => Ok(refuse(waiting, "57014", "withdrawn at your request", Some(id))),
+            }
+        }
+    }
+}
+
+/// The request is no longer pending: turns its state into a decision.
+async fn take_up<D: Dialect>(
+    dialect: &mut D,
+    waiting: Waiting<D::Turn>,
+    request: Request,
+    session: &mut LiveSession,
+    (book, asking): (&mut Book, &mut Asking),
+    workflows: &Workflows,
+) -> Result<Decision<D::Turn>, Stop> {
+    let (op, id) = (waiting.first, request.id);
+    let refusal = match &request.state {
+        State::Approved { .. } => return spend(dialect, waiting, request, session, (book, asking), workflows).await,
+        State::Denied { by, because, .. } => {
+            Record::new(session.tape(), book).settled(op, "denied", &by.name, because)?;
+            ("42501", format!("denied by {}: {because}", by.name))
+        }
+        State::Lapsed { at } => {
+            Record::new(session.tape(), book).settled(op, "lapsed", "", "")?;
+            ("42501", format!("nobody agreed by {}", workflows.local(*at)))
+        }
+        State::Withdrawn { .. } => {
+            Record::new(session.tape(), book).settled(op, "withdrawn", "", "")?;
+            ("57014", "the request was withdrawn".to_owned())
+        }
+        State::Pending { .. } | State::Spent { .. } => ("42501", "the request cannot be used".to_owned()),
+    };
+    asking.0 = None;
+    Ok(refuse(waiting, refusal.0, &refusal.1, Some(id)))
+}
+
+/// People agreed. The policy is asked once more, since it may have been changed meanwhile, and the approval is used up.
+async fn spend<D: Dialect>(
+    dialect: &mut D,
+    waiting: Waiting<D::Turn>,
+    request: Request,
+    session: &mut LiveSession,
+    (book, asking): (&mut Book, &mut Asking),
+    workflows: &Workflows,
+) -> Result<Decision<D::Turn>, Stop> {
+    let (id, now) = (request.id, workflows.clock().now());
+    session.life().still().map_err(Stop::Ended)?;
+    let (verdict, rules) = if let Some(scope) = session.scope() {
+        again(dialect, &waiting.turn, scope, now)
+    } else {
+        asking.abandon(session, workflows).await;
+        return Ok(refuse(waiting, "42501", "the policy no longer knows this target or this person", Some(id)));
+    };
+    // Under a rule that is gone the approval still counts; under a changed one it is another question.
+    let policy = match &verdict.gate {
+        Gate::Open => policy_text(&waiting.rules, &waiting.needs),
+        Gate::Hold(needs) => policy_text(&rules, needs),
+        Gate::Shut(denial) => {
+            asking.abandon(session, workflows).await;
+            return Ok(Decision::Refuse(waiting.turn, shut(denial)));
+        }
+    };
+    let print = fingerprint(dialect, &waiting.turn, session, &policy);
+    let spent = workflows.spend(session, id, &print, &verdict.gate).await;
+    match spent {
+        Ok(request) => {
+            asking.0 = None;
+            let (by, words) = agreed(&request);
+            let mut record = Record::new(session.tape(), book);
+            record.settled(waiting.first, "approved", &by, &words)?;
+            record.flush().await?;
+            let notice = Told { code: "00000", message: words, ..Told::default() };
+            dialect.tell(&notice, &mut record).await?;
+            Ok(Decision::Clear(release(waiting.turn, verdict.mask, waiting.first)))
+        }
+        Err(error) => {
+            asking.abandon(session, workflows).await;
+            Record::new(session.tape(), book).settled(waiting.first, "refused", "", &error.told())?;
+            Ok(refuse(waiting, "42501", &format!("the approval could not be used: {}", error.told()), Some(id)))
+        }
+    }
+}
+
+fn refuse<T>(waiting: Waiting<T>, code: &'static str, words: &str, id: Option<RequestId>) -> Decision<T> {
+    let told = Told {
+        code,
+        message: format!("not let through: {words}"),
+        detail: format!("held by rule `{}`", waiting.rules),
+        hint: id
+            .map_or_else(String::new, |id| format!("the request was {id}; send the statement again to ask again")),
+    };
+    Decision::Refuse(waiting.turn, told)
+}
+
+/// Who agreed, and in which words.
+fn agreed(request: &Request) -> (String, String) {
+    let empty = Votes::default();
+    let votes = match &request.state {
+        State::Approved { votes, .. } | State::Spent { votes, .. } | State::Pending { votes, .. } => votes,
+        State::Denied { .. } | State::Withdrawn { .. } | State::Lapsed { .. } => &empty,
+    };
+    let names: Vec<&str> = votes.list().iter().map(|vote| vote.by.name.as_str()).collect();
+    let mut words = format!("approved by {}", names.join(", "));
+    for note in votes.list().iter().filter_map(|vote| vote.note.as_deref()) {
+        words.push_str(": \"");
+        words.push_str(&visible(note));
+        words.push('"');
+    }
+    (names.join(", "), words)
+}
+
+/// What the client reads at once, and then every minute.
+fn notices(request: &Request, rules: &str, impact: &[String], workflows: &Workflows) -> (Told, Told) {
+    let asked: Vec<String> = request.asked().iter().map(ToString::to_string).collect();
+    let until = request.state.due().map_or_else(String::new, |due| format!(", until {}", workflows.local(due)));
+    let (asked, id) = (asked.join(", "), request.id);
+    let first = Told {
+        code: "00000",
+        message: format!("held by rule `{rules}`: asked {asked} ({id}){until}. Ctrl-C withdraws it."),
+        detail: impact.join("\n"),
+        hint: String::new(),
+    };
+    let message = format!("still held: {asked} asked ({id}){until}. Ctrl-C withdraws it.");
+    (first, Told { code: "00000", message, ..Told::default() })
+}
+
+/// The whole of what would run, values included, for whoever decides. `None` if nobody could read that much.
+fn shown_text<D: Dialect>(dialect: &D, turn: &D::Turn) -> Option<String> {
+    let mut all = String::new();
+    for ask in turn.asks().filter(|ask| ask.runs) {
+        dialect.said(turn, ask, &mut |text, values| {
+            if !all.is_empty() {
+                all.push('\n');
+            }
+            all.push_str(&visible(&String::from_utf8_lossy(text)));
+            for (at, (value, binary)) in values.iter().enumerate() {
+                let value = shown(*value, *binary).map_or_else(|| "NULL".to_owned(), |value| visible(&value));
+                let _infallible = write!(all, "\n${} = {value}", at + 1);
+            }
+        });
+        for inner in &ask.inner {
+            for operation in &inner.operations {
+                let _infallible = write!(all, "\nruns: {}", visible(&operation.shown));
+            }
+        }
+        if all.len() > MAX_SHOWN {
+            return None;
+        }
+    }
+    Some(all)
+}
+
+/// Text in which nothing is obeyed: control, bidirectional and zero-width characters are spelled out (G9).
+fn visible(text: &str) -> String {
+    let mut all = String::with_capacity(text.len());
+    for letter in text.chars() {
+        let hidden = matches!(letter, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
+            || matches!(letter, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}');
+        if hidden || (letter.is_control() && letter != '\n' && letter != '\t') {
+            all.extend(letter.escape_unicode());
+        } else {
+            all.push(letter);
+        }
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_would_be_obeyed_is_spelled_out() {
+        assert_eq!(visible("a\u{1b}[2Jb"), "a\\u{1b}[2Jb");
+        assert_eq!(visible("a\u{202e}b\u{200b}c\rd\ne"), "a\\u{202e}b\\u{200b}c\\u{d}d\ne");
+        assert_eq!(visible("Grüße 🎉"), "Grüße 🎉");
+    }
+}

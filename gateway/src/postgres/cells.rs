@@ -1,0 +1,254 @@
+//! Hides values where they lie: in rows and in COPY data. Nothing grows here; a value becomes stars of its own length, or NULL.
+
+use workflows::verdict::Mask;
+
+use crate::mask::Scanner;
+use crate::postgres::wire::{Cells, HEAD, Malformed};
+
+/// What happens to a column's values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Hide {
+    /// Nothing.
+    Pass,
+    /// The detectors look at the bytes, and stars replace what they find.
+    Scan,
+    /// A number as text: NULL if the detectors find something.
+    Number,
+    /// The same for a binary `int8`.
+    Int8,
+    /// The same for a binary `numeric`.
+    Numeric,
+    /// Stars.
+    Star,
+    /// Stars that are still JSON; a binary `jsonb` keeps its first byte.
+    Json { binary: bool },
+    /// NULL.
+    Null,
+}
+
+/// What a type is to the mask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sort {
+    Text,
+    Json,
+    Jsonb,
+    /// Text inside a structure: arrays, composites, and types that the server does not bring along.
+    Nested,
+    Int8,
+    Numeric,
+    /// Anything that holds no text.
+    Other,
+}
+
+fn sort(kind: u32) -> Sort {
+    match kind {
+        // name, text, unknown, bpchar, varchar, refcursor, cstring, xml
+        19 | 25 | 705 | 1042 | 1043 | 1790 | 2275 | 142 => Sort::Text,
+        114 => Sort::Json,
+        3802 => Sort::Jsonb,
+        // Arrays of the above, record, record[], tsvector, tsvector[], jsonpath
+        1002 | 1003 | 1009 | 1014 | 1015 | 1263 | 143 | 199 | 3807 | 2249 | 2287 | 3614 | 3643 | 4072 | 4073 | 0 => {
+            Sort::Nested
+        }
+        20 => Sort::Int8,
+        1700 => Sort::Numeric,
+        kind if kind >= 16_384 => Sort::Nested,
+        _ => Sort::Other,
+    }
+}
+
+impl Hide {
+    /// For a column of this type, whether its name is masked, and whether detectors look at the rest.
+    pub(super) fn choose(kind: u32, binary: bool, masked: bool, detect: bool) -> Self {
+        match (sort(kind), masked, detect) {
+            (_, false, false) => Self::Pass,
+            (Sort::Text, true, _) => Self::Star,
+            (Sort::Json, true, _) => Self::Json { binary: false },
+            (Sort::Jsonb, true, _) => Self::Json { binary },
+            (Sort::Nested, true, _) if !binary => Self::Star,
+            // Stars inside a binary structure would be no structure any more.
+            (Sort::Nested | Sort::Int8 | Sort::Numeric | Sort::Other, true, _) => Self::Null,
+            (Sort::Text | Sort::Json | Sort::Jsonb | Sort::Nested, false, true) => Self::Scan,
+            (Sort::Int8, false, true) if binary => Self::Int8,
+            (Sort::Numeric, false, true) if binary => Self::Numeric,
+            (Sort::Int8 | Sort::Numeric, false, true) => Self::Number,
+            (Sort::Other, false, true) => Self::Pass,
+        }
+    }
+
+    /// Hides one value in place. False if it must become NULL.
+    fn value(self, value: &mut [u8], scanner: Option<&Scanner>, hidden: &mut u64) -> bool {
+        let keep = match self {
+            Self::Pass => return true,
+            Self::Scan => {
+                *hidden += scanner.map_or(0, |scanner| scanner.mask(value).total());
+                return true;
+            }
+            Self::Number => !found(value, scanner),
+            Self::Int8 => match <[u8; 8]>::try_from(&*value) {
+                Ok(bytes) => !found(i64::from_be_bytes(bytes).unsigned_abs().to_string().as_bytes(), scanner),
+                Err(_) => false,
+            },
+            Self::Numeric => numeric(value).is_some_and(|digits| !found(&digits, scanner)),
+            Self::Star => {
+                star(value);
+                *hidden += 1;
+                return true;
+            }
+            Self::Json { binary } => {
+                json(value.get_mut(usize::from(binary)..).unwrap_or_default());
+                *hidden += 1;
+                return true;
+            }
+            Self::Null => false,
+        };
+        *hidden += u64::from(!keep);
+        keep
+    }
+}
+
+/// Whether detectors find something in a number. It is looked at in a copy: stars in a number would be no number.
+fn found(digits: &[u8], scanner: Option<&Scanner>) -> bool {
+    let mut room = [0; 64];
+    let Some(copy) = room.get_mut(..digits.len()) else { return false };
+    copy.copy_from_slice(digits);
+    scanner.is_some_and(|scanner| !scanner.mask(copy).is_empty())
+}
+
+/// The digits of a binary `numeric` before the point. `None` if it is none.
+fn numeric(value: &[u8]) -> Option<Vec<u8>> {
+    let fields: Vec<u16> =
+        value.chunks_exact(2).map(|pair| pair.iter().fold(0, |all, b| all << 8 | u16::from(*b))).collect();
+    let (weight, groups) = (*fields.get(1)? as i16, fields.get(4..)?);
+    let mut digits = Vec::new();
+    // Beyond 64 digits nothing that a detector knows can be in it.
+    for at in 0..=weight.clamp(-1, 16) {
+        digits.extend_from_slice(format!("{:04}", groups.get(at as usize).copied().unwrap_or(0)).as_bytes());
+    }
+    let zeros = digits.iter().take_while(|digit| **digit == b'0').count();
+    digits.drain(..zeros);
+    digits.truncate(64);
+    Some(digits)
+}
+
+/// Stars; of an e-mail address its first letter, the `@`, and the last label stay.
+fn star(value: &mut [u8]) {
+    let keep = mail(value);
+    let last = value.len();
+    for (at, byte) in value.iter_mut().enumerate() {
+        let stays = keep.is_some_and(|(sign, dot)| at == 0 || at == sign || (at >= dot && at < last));
+        if !stays {
+            *byte = b'*';
+        }
+    }
+}
+
+/// Where the `@` and the last dot of an address are, if the whole value looks like one.
+fn mail(value: &[u8]) -> Option<(usize, usize)> {
+    let sign = value.iter().position(|byte| *byte == b'@').filter(|at| *at > 0)?;
+    let dot = value.iter().rposition(|byte| *byte == b'.').filter(|at| *at > sign + 1)?;
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"._%+-@".contains(byte);
+    let label = value.get(dot + 1..)?;
+    let fits = value.iter().all(plain) && value.iter().rposition(|byte| *byte == b'@') == Some(sign);
+    (fits && (2..=10).contains(&label.len()) && label.iter().all(u8::is_ascii_alphabetic)).then_some((sign, dot))
+}
+
+/// Stars between quotes, so that a client can still read it.
+fn json(value: &mut [u8]) {
+    match value {
+        [] => {}
+        [one] => *one = b'0',
+        [first, middle @ .., last] => {
+            (*first, *last) = (b'"', b'"');
+            middle.fill(b'*');
+        }
+    }
+}
+
+/// Hides the cells of a row that begins with its count at `at`. Everything moves down to `to`; gives where it ends there
+/// and where the row ended. `None` for a choice means that nothing is known, and so nothing is shown.
+pub(super) fn row(
+    bytes: &mut [u8],
+    (at, to): (usize, usize),
+    hide: Option<&[Hide]>,
+    scanner: Option<&Scanner>,
+    hidden: &mut u64,
+) -> Result<(usize, usize), Malformed> {
+    let mut cells = Cells::of(bytes, at)?;
+    bytes.copy_within(at..at + 2, to);
+    let (mut write, mut column) = (to + 2, 0);
+    while let Some(cell) = cells.next(bytes)? {
+        let choice = hide.and_then(|hide| hide.get(column)).copied().unwrap_or(Hide::Null);
+        column += 1;
+        let kept = match cell.range() {
+            None => None,
+            Some(range) => {
+                let len = range.len();
+                let value = bytes.get_mut(range).ok_or(Malformed::Fields)?;
+                choice.value(value, scanner, hidden).then_some(len)
+            }
+        };
+        match kept {
+            Some(len) if cell.at == write => write += 4 + len,
+            Some(len) => {
+                bytes.copy_within(cell.at..cell.at + 4 + len, write);
+                write += 4 + len;
+            }
+            None => {
+                bytes.get_mut(write..write + 4).ok_or(Malformed::Fields)?.fill(0xff);
+                write += 4;
+            }
+        }
+    }
+    Ok((write, cells.end()))
+}
+
+/// Hides the cells of a whole DataRow frame; gives its new length.
+pub(super) fn data_row(
+    frame: &mut [u8],
+    hide: Option<&[Hide]>,
+    scanner: Option<&Scanner>,
+    hidden: &mut u64,
+) -> Result<usize, Malformed> {
+    let (end, read) = row(frame, (HEAD, HEAD), hide, scanner, hidden)?;
+    if read != frame.len() {
+        return Err(Malformed::Fields);
+    }
+    set_length(frame, end);
+    Ok(end)
+}
+
+/// Writes the length into a frame that became shorter.
+pub(super) fn set_length(frame: &mut [u8], whole: usize) {
+    if let Some(field) = frame.get_mut(1..HEAD) {
+        field.copy_from_slice(&((whole - 1) as u32).to_be_bytes());
+    }
+}
+
+/// Hides values that an error or a notice repeats. What a server quotes in a data error (class 22), and the keys that it
+/// shows when one is broken (class 23), may be what a masked column holds.
+pub(super) fn error(frame: &mut [u8], mask: &Mask, scanner: Option<&Scanner>) -> u64 {
+    let mut hidden = 0;
+    let code = crate::postgres::wire::error_field(frame, b'C').unwrap_or_default();
+    let data = code.starts_with(b"22") || code.starts_with(b"23");
+    let quotes = data && !mask.columns.is_empty();
+    let body = frame.get_mut(HEAD..).unwrap_or_default();
+    for field in body.split_mut(|byte| *byte == 0) {
+        let Some((letter, text)) = field.split_first_mut() else { continue };
+        if !matches!(letter, b'M' | b'D' | b'H' | b'W' | b'q') {
+            continue;
+        }
+        hidden += scanner.map_or(0, |scanner| scanner.mask(text).total());
+        let open: &[u8] = if *letter == b'M' { b"\"" } else { b"(\"=" };
+        if quotes && let Some(from) = text.iter().position(|byte| open.contains(byte)) {
+            let rest = text.get_mut(from + 1..).unwrap_or_default();
+            rest.iter_mut().filter(|byte| !b"\"()=".contains(byte)).for_each(|byte| *byte = b'*');
+            hidden += 1;
+        }
+    }
+    hidden
+}
+
+#[cfg(test)]
+#[path = "cells_tests.rs"]
+mod tests;

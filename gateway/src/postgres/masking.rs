@@ -1,0 +1,217 @@
+//! Which columns of a result are hidden. Where the origin of a column is known it decides; where it is not, the name and
+//! the text decide; and where nothing is known, the stricter answer wins.
+
+use std::sync::Arc;
+
+use workflows::verdict::Mask;
+
+use crate::mask::{self, Detectors, Scanner};
+use crate::postgres::catalog::{Catalog, Known};
+use crate::postgres::cells::Hide;
+use crate::postgres::copy::CopyColumns;
+use crate::postgres::extended::Column;
+use crate::postgres::wire::{self, Formats, Malformed};
+use crate::seams::{Classified, CopyOut};
+
+/// How many results a session remembers its decision for.
+const REMEMBERED: usize = 64;
+
+/// How the columns of a result are treated.
+#[derive(Debug)]
+pub(super) struct Columns {
+    pub(super) hide: Box<[Hide]>,
+    /// Nothing of it is hidden, so that rows need no look.
+    pub(super) idle: bool,
+}
+
+impl Columns {
+    fn new(hide: Box<[Hide]>) -> Self {
+        let idle = hide.iter().all(|hide| *hide == Hide::Pass);
+        Self { hide, idle }
+    }
+}
+
+/// What a decision was made for.
+#[derive(Debug)]
+struct Decided {
+    classified: Arc<Classified>,
+    mask: Arc<Mask>,
+    columns: Box<[Column]>,
+    formats: Box<[u8]>,
+    result: Arc<Columns>,
+}
+
+/// A session's masks.
+#[derive(Debug, Default)]
+pub(super) struct Masking {
+    decided: Vec<Decided>,
+    /// The detectors in use, with the set that they were made for.
+    scanner: Option<(Arc<Mask>, Option<Arc<Scanner>>)>,
+}
+
+/// What has to be known before a decision can be made.
+#[derive(Debug)]
+pub(super) enum Decision {
+    /// This is it.
+    Columns(Arc<Columns>),
+    /// These tables have to be looked up first.
+    Ask(Vec<u32>),
+}
+
+/// The columns of a RowDescription, kept.
+pub(super) fn columns(frame: &[u8]) -> Result<Box<[Column]>, Malformed> {
+    let fields = wire::row_description(frame)?;
+    Ok(fields
+        .into_iter()
+        .map(|field| Column {
+            name: String::from_utf8_lossy(field.name).into(),
+            table: field.table,
+            number: field.column,
+            kind: field.kind,
+            binary: field.binary,
+        })
+        .collect())
+}
+
+impl Masking {
+    /// The detectors of a mask. A name that nobody knows stands for all of them: doubt hides.
+    pub(super) fn scanner(&mut self, mask: &Arc<Mask>) -> Option<Arc<Scanner>> {
+        if let Some((of, scanner)) = &self.scanner
+            && (Arc::ptr_eq(of, mask) || of.detect == mask.detect)
+        {
+            return scanner.clone();
+        }
+        let every = || mask::Detector::ALL.into_iter().collect::<Detectors>();
+        let all = mask.detect.iter().map(|name| mask::parse(name).unwrap_or_else(every));
+        let all = all.fold(Detectors::default(), Detectors::union);
+        let scanner = if all.is_empty() { None } else { Scanner::new(all).ok().map(Arc::new) };
+        self.scanner = Some((Arc::clone(mask), scanner.clone()));
+        scanner
+    }
+
+    /// Decides on a result. `formats` are those that a Bind asked for; without one the columns know their own.
+    pub(super) fn decide(
+        &mut self,
+        (mask, classified): (&Arc<Mask>, &Arc<Classified>),
+        columns: &[Column],
+        formats: Option<Formats<'_>>,
+        catalog: &Catalog,
+    ) -> Decision {
+        let raw = formats.map_or(&[][..], Formats::raw);
+        let same = |known: &&Decided| {
+            Arc::ptr_eq(&known.classified, classified)
+                && Arc::ptr_eq(&known.mask, mask)
+                && *known.formats == *raw
+                && *known.columns == *columns
+        };
+        if let Some(known) = self.decided.iter().find(same) {
+            return Decision::Columns(Arc::clone(&known.result));
+        }
+        if !mask.columns.is_empty() {
+            let unknown: Vec<u32> = columns
+                .iter()
+                .map(|column| column.table)
+                .filter(|table| *table != 0 && !catalog.has(*table))
+                .collect();
+            if !unknown.is_empty() {
+                return Decision::Ask(unknown);
+            }
+        }
+        let hide = columns.iter().enumerate().map(|(at, column)| {
+            let masked =
+                !mask.columns.is_empty() && is_masked(mask, classified, (at, columns.len()), column, catalog);
+            let binary = formats.map_or(column.binary, |formats| formats.binary(at));
+            Hide::choose(column.kind, binary, masked, !mask.detect.is_empty())
+        });
+        let result = Arc::new(Columns::new(hide.collect()));
+        // What rests on a look-up that failed is not remembered: the next one may succeed.
+        if columns.iter().all(|column| column.table == 0 || catalog.is_sure(column.table)) {
+            if self.decided.len() >= REMEMBERED {
+                self.decided.clear();
+            }
+            let (classified, mask) = (Arc::clone(classified), Arc::clone(mask));
+            let (columns, formats) = (columns.into(), raw.into());
+            self.decided.push(Decided { classified, mask, columns, formats, result: Arc::clone(&result) });
+        }
+        Decision::Columns(result)
+    }
+
+    /// The schema may have changed.
+    pub(super) fn forget(&mut self) {
+        self.decided.clear();
+    }
+}
+
+/// Whether one column's values are hidden by name.
+fn is_masked(
+    mask: &Mask,
+    classified: &Classified,
+    (at, of): (usize, usize),
+    column: &Column,
+    catalog: &Catalog,
+) -> bool {
+    if column.table != 0
+        && let Some(Known::Relation(_)) = catalog.known(column.table)
+    {
+        return catalog.is_masked(mask, column.table, column.number);
+    }
+    // No origin, or one that only this session can see, such as a temporary table. Name and text remain.
+    by_name(mask, None, &column.name) || tainted(mask, classified, at, of)
+}
+
+fn by_name(mask: &Mask, table: Option<&str>, column: &str) -> bool {
+    mask.columns.iter().any(|pattern| pattern.matches(None, table, column))
+}
+
+fn tainted(mask: &Mask, classified: &Classified, at: usize, of: usize) -> bool {
+    let relation = |name: &str| {
+        mask.columns.iter().any(|pattern| pattern.table.as_deref().is_none_or(|table| table == name.to_lowercase()))
+    };
+    classified.lineage.taints(at, of, &|table, column| by_name(mask, table, column), &relation)
+}
+
+/// Decides on a COPY to the client. `None` inside means that everything is hidden. Cancel-safe.
+pub(super) async fn copy(mask: &Mask, classified: &Classified, catalog: &Catalog, settled: bool) -> CopyColumns {
+    let [out] = classified.copies.as_slice() else { return CopyColumns::unknown() };
+    // After a SET the same name may mean another table than it does on our own connection.
+    let hide = if mask.columns.is_empty() {
+        Some(Vec::new())
+    } else if settled {
+        copied(mask, classified, out, catalog).await
+    } else {
+        None
+    };
+    CopyColumns::new(out, hide.map(Into::into), !mask.detect.is_empty())
+}
+
+async fn copied(mask: &Mask, classified: &Classified, out: &CopyOut, catalog: &Catalog) -> Option<Vec<Hide>> {
+    let (binary, detect) = (out.format == crate::seams::CopyFormat::Binary, !mask.detect.is_empty());
+    if let Some(query) = &out.query {
+        let columns = catalog.describe(query).await?;
+        let tables: Vec<u32> = columns.iter().map(|column| column.table).filter(|table| *table != 0).collect();
+        catalog.learn(&tables).await;
+        let of = columns.len();
+        return Some(
+            columns
+                .iter()
+                .enumerate()
+                .map(|(at, column)| {
+                    let masked = is_masked(mask, classified, (at, of), column, catalog);
+                    Hide::choose(column.kind, binary, masked, detect)
+                })
+                .collect(),
+        );
+    }
+    let table = out.relation.as_ref()?;
+    let (oid, relation) = catalog.find(table.schema.as_deref(), &table.name).await?;
+    let chosen = |name: &str| relation.columns.iter().find(|column| column.name.as_ref() == name);
+    let list: Option<Vec<_>> = if table.columns.is_empty() {
+        Some(relation.columns.iter().collect())
+    } else {
+        table.columns.iter().map(|name| chosen(name)).collect()
+    };
+    let hide = list?
+        .into_iter()
+        .map(|column| Hide::choose(column.kind, binary, catalog.is_masked(mask, oid, column.number), detect));
+    Some(hide.collect())
+}

@@ -1,0 +1,573 @@
+//! The target's answers, on their way to the client: each read is looked at where it lies, shortened in place where
+//! something must not be seen, and goes on in one write. Frames that nobody needs to look into are never gathered.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use workflows::operation::Act;
+
+use crate::dialect::{Broken, Told};
+use crate::postgres::catalog::Catalog;
+use crate::postgres::cells;
+use crate::postgres::extended::{Answer, Execution, Names, Owed, Step};
+use crate::postgres::link::Link;
+use crate::postgres::masking::{self, Decision, Masking};
+use crate::postgres::wire::{self, Head};
+use crate::record::Record;
+
+/// The longest row that is looked into. Without a mask rows are streamed, and none is too long.
+const MAX_ROW: usize = 64 << 20;
+/// The longest answer of any other kind.
+const MAX_OTHER: usize = 16 << 20;
+
+/// Why the walk over the answers stopped.
+#[derive(Debug)]
+pub(super) enum Next {
+    /// The target has to say more.
+    More,
+    /// These words stand in the place of the answer that was taken out here.
+    Say(Vec<u8>),
+    /// These tables have to be looked up before the next frame can go on.
+    Learn(Vec<u32>),
+    /// The columns of a COPY have to be decided first.
+    Copy,
+}
+
+/// What becomes of a frame.
+enum Fate {
+    Keep,
+    Drop,
+    /// It goes on, but only so many bytes of it.
+    Short(usize),
+    /// It goes on once it is here as a whole.
+    Gather,
+    /// It goes on as it comes.
+    Stream,
+    /// Not yet.
+    Wait(Next),
+    /// It is taken out, and these words take its place.
+    Replace(Vec<u8>),
+}
+
+/// Where the walk is: read up to here, kept up to there, recorded up to there.
+#[derive(Default)]
+struct Walk {
+    read: usize,
+    write: usize,
+    mark: usize,
+}
+
+impl Walk {
+    /// Moves the next bytes down behind what was kept.
+    fn keep(&mut self, bytes: &mut [u8], kept: usize, read: usize) {
+        if self.write != self.read {
+            bytes.copy_within(self.read..self.read + kept, self.write);
+        }
+        self.write += kept;
+        self.read += read;
+    }
+}
+
+/// One session's answers and all that they change.
+#[derive(Debug)]
+pub(super) struct Replies {
+    pub(super) names: Names,
+    /// What the target owes, in order.
+    pub(super) owed: VecDeque<Owed>,
+    /// `I`, `T` or `E`, as the target said last.
+    pub(super) status: u8,
+    /// Frames of a batch whose Sync has not come went to the target.
+    pub(super) mid_batch: bool,
+    /// The target ignores everything up to the next Sync.
+    pub(super) skipping: bool,
+    /// The target waits for COPY data.
+    pub(super) copying: bool,
+    /// How the target reads backslashes.
+    pub(super) strings: bool,
+    /// Why texts of this session can't be read, if so.
+    pub(super) unreadable: Option<&'static str>,
+    /// A session that may only read.
+    pub(super) read_only: bool,
+    pub(super) masking: Masking,
+    pub(super) catalog: Catalog,
+    /// How much of a frame is still to come that goes on as it comes.
+    pass: usize,
+}
+
+impl Replies {
+    pub(super) fn new(catalog: Catalog, read_only: bool, parameters: &[(String, String)]) -> Self {
+        let mut replies = Self {
+            names: Names::default(),
+            owed: VecDeque::new(),
+            status: b'I',
+            mid_batch: false,
+            skipping: false,
+            copying: false,
+            strings: true,
+            unreadable: None,
+            read_only,
+            masking: Masking::default(),
+            catalog,
+            pass: 0,
+        };
+        for (name, value) in parameters {
+            replies.note_parameter(name.as_bytes(), value.as_bytes());
+        }
+        replies
+    }
+
+    /// Whether the client has half a frame, so that nothing may be put in.
+    pub(super) const fn mid_frame(&self) -> bool {
+        self.pass > 0
+    }
+
+    /// Walks over what came, up to the end or to a point where something has to be done first. What may go on is then
+    /// ready in the link. Must not be called while something of an earlier walk is still ready.
+    pub(super) fn take(&mut self, link: &mut Link, record: &mut Record<'_>) -> Result<Next, Broken> {
+        let mut walk = Walk::default();
+        let buffer = &mut link.from_upstream;
+        let (next, room) = self.walk(buffer.filled_mut(), &mut walk, record)?;
+        self.record_output(buffer.filled(), &mut walk, record)?;
+        record.totals().bytes_out += walk.write as u64;
+        buffer.close_gap(walk.write, walk.read);
+        link.ready = walk.write;
+        if room > 0 {
+            buffer.make_room(walk.write + room);
+        }
+        Ok(next)
+    }
+
+    fn walk(&mut self, bytes: &mut [u8], walk: &mut Walk, record: &mut Record<'_>) -> Result<(Next, usize), Broken> {
+        loop {
+            if self.pass > 0 {
+                let here = self.pass.min(bytes.len() - walk.read);
+                walk.keep(bytes, here, here);
+                self.pass -= here;
+                if self.pass > 0 {
+                    return Ok((Next::More, 0));
+                }
+            }
+            let rest = bytes.get(walk.read..).unwrap_or_default();
+            let Some(head) = wire::backend(rest).map_err(Broken::protocol)? else { return Ok((Next::More, 0)) };
+            // What belongs to an operation is recorded before the next one begins.
+            if matches!(head.tag, b'C' | b's' | b'E' | b'I') && bytes.len() - walk.read >= head.len {
+                self.record_output(bytes, walk, record)?;
+            }
+            let fate = match bytes.get_mut(walk.read..walk.read + head.len) {
+                Some(frame) => self.whole(head, frame, record)?,
+                None => self.partial(head, record)?,
+            };
+            match fate {
+                Fate::Keep => walk.keep(bytes, head.len, head.len),
+                Fate::Short(len) => walk.keep(bytes, len, head.len),
+                Fate::Drop => walk.read += head.len,
+                Fate::Stream => self.pass = head.len,
+                Fate::Gather => return Ok((Next::More, head.len)),
+                Fate::Wait(next) => return Ok((next, 0)),
+                Fate::Replace(words) => {
+                    walk.read += head.len;
+                    return Ok((Next::Say(words), 0));
+                }
+            }
+        }
+    }
+
+    /// Records what was kept since the last time.
+    fn record_output(&mut self, bytes: &[u8], walk: &mut Walk, record: &mut Record<'_>) -> Result<(), Broken> {
+        let kept = bytes.get(walk.mark..walk.write).unwrap_or_default();
+        walk.mark = walk.write;
+        match self.owed.front_mut().and_then(Owed::execution) {
+            Some(execution) => record.output(&mut execution.running, kept),
+            None => Ok(()),
+        }
+    }
+
+    /// A frame that is not here as a whole.
+    fn partial(&mut self, head: Head, record: &mut Record<'_>) -> Result<Fate, Broken> {
+        match head.tag {
+            b'D' | b'd' => match self.hides()? {
+                Hides::Nothing => {
+                    self.count_row(head.tag, record);
+                    Ok(Fate::Stream)
+                }
+                Hides::Ask(next) => Ok(Fate::Wait(next)),
+                Hides::Something if head.len <= MAX_ROW => Ok(Fate::Gather),
+                Hides::Something => Err(Broken::too_large(
+                    "a row is too long to be looked into",
+                    "a mask applies to this target; select less in one row",
+                )),
+            },
+            b'V' => Ok(Fate::Stream),
+            _ if head.len <= MAX_OTHER => Ok(Fate::Gather),
+            _ => Err(Broken::protocol("an answer of the target is too long")),
+        }
+    }
+
+    /// A frame that is here as a whole.
+    fn whole(&mut self, head: Head, frame: &mut [u8], record: &mut Record<'_>) -> Result<Fate, Broken> {
+        match head.tag {
+            b'D' | b'd' => self.row(head.tag, frame, record),
+            b'1' => self.parsed(),
+            b'2' => self.bound(),
+            b'3' => self.closed(),
+            b't' => Ok(self.fate_of_front()),
+            b'T' => self.described(frame),
+            b'n' => self.described_empty(),
+            b'C' => self.complete(frame, record),
+            b'I' | b's' => {
+                self.finish(frame, record, &[])?;
+                let fate = self.fate_of_front();
+                self.pop_running();
+                Ok(fate)
+            }
+            b'E' => self.error(frame, record),
+            b'Z' => self.ready(frame),
+            b'G' => self.copy_in(),
+            b'H' => self.copy_out(),
+            b'c' => Ok(self.fate_of_front()),
+            b'V' => {
+                self.finish(frame, record, b"FUNCTION CALL")?;
+                Ok(Fate::Keep)
+            }
+            b'N' | b'A' => {
+                self.hide_words(frame, record);
+                Ok(Fate::Keep)
+            }
+            b'S' => self.parameter(frame),
+            tag => Err(Broken::protocol(wire::Malformed::Tag(tag))),
+        }
+    }
+
+    fn fate_of_front(&self) -> Fate {
+        match self.owed.front().map(|owed| &owed.answer) {
+            Some(Answer::Ours | Answer::Refusal(_)) => Fate::Drop,
+            Some(Answer::Theirs) | None => Fate::Keep,
+        }
+    }
+
+    fn pop(&mut self) -> Result<(Step, Fate), Broken> {
+        let fate = self.fate_of_front();
+        let owed = self.owed.pop_front().ok_or_else(|| Broken::protocol("an answer that nobody asked for"))?;
+        Ok((owed.step, fate))
+    }
+
+    fn pop_running(&mut self) {
+        if matches!(self.owed.front(), Some(Owed { step: Step::Running(_), .. })) {
+            self.owed.pop_front();
+        }
+    }
+
+    fn parsed(&mut self) -> Result<Fate, Broken> {
+        let (step, fate) = self.pop()?;
+        let Step::Parse { name, statement } = step else { return Err(out_of_order()) };
+        // What we parse for ourselves fails by design; if it ever did not, it must not get a name.
+        if matches!(fate, Fate::Keep) {
+            self.names.add_statement(name, statement);
+        }
+        Ok(fate)
+    }
+
+    fn bound(&mut self) -> Result<Fate, Broken> {
+        let (step, fate) = self.pop()?;
+        match step {
+            Step::Bind { name, portal } => self.names.add_portal(name, portal),
+            // The server knows a statement that we do not: its portal stays unknown, and so opaque.
+            Step::BindUnknown { name } => self.names.drop_portal(&name),
+            Step::Parse { .. }
+            | Step::DescribeStatement(_)
+            | Step::DescribePortal(_)
+            | Step::Execute { .. }
+            | Step::Running(_)
+            | Step::Close { .. }
+            | Step::Sync
+            | Step::Query(_)
+            | Step::Call(_) => return Err(out_of_order()),
+        }
+        Ok(fate)
+    }
+
+    fn closed(&mut self) -> Result<Fate, Broken> {
+        let (step, fate) = self.pop()?;
+        let Step::Close { portal, name } = step else { return Err(out_of_order()) };
+        if portal {
+            self.names.drop_portal(&name)
+        } else {
+            self.names.drop_statement(&name)
+        }
+        Ok(fate)
+    }
+
+    fn described_empty(&mut self) -> Result<Fate, Broken> {
+        let (step, fate) = self.pop()?;
+        if let Step::DescribeStatement(Some(statement)) = &step {
+            // A second description says the same as the first.
+            let _same = statement.columns.set([].into());
+        } else if let Step::DescribePortal(Some(portal)) = &step {
+            let _same = portal.statement.columns.set([].into());
+        }
+        Ok(fate)
+    }
+
+    fn described(&mut self, frame: &[u8]) -> Result<Fate, Broken> {
+        let front = self.owed.front().map(|owed| &owed.step);
+        if let Some(Step::Query(execution)) = front {
+            if execution.mask.is_empty() {
+                return Ok(Fate::Keep);
+            }
+            let columns = masking::columns(frame).map_err(Broken::protocol)?;
+            let subject = (&execution.mask, &execution.classified);
+            return match self.masking.decide(subject, &columns, None, &self.catalog) {
+                Decision::Ask(tables) => Ok(Fate::Wait(Next::Learn(tables))),
+                Decision::Columns(columns) => {
+                    if let Some(execution) = self.owed.front_mut().and_then(Owed::execution) {
+                        (execution.columns, execution.decided) = (Some(columns), true);
+                    }
+                    Ok(Fate::Keep)
+                }
+            };
+        }
+        let (step, fate) = self.pop()?;
+        let statement = match &step {
+            Step::DescribeStatement(statement) => statement.as_ref(),
+            Step::DescribePortal(portal) => portal.as_ref().map(|portal| &portal.statement),
+            Step::Parse { .. }
+            | Step::Bind { .. }
+            | Step::BindUnknown { .. }
+            | Step::Execute { .. }
+            | Step::Running(_)
+            | Step::Close { .. }
+            | Step::Sync
+            | Step::Query(_)
+            | Step::Call(_) => return Err(out_of_order()),
+        };
+        if let Some(statement) = statement {
+            let _same = statement.columns.set(masking::columns(frame).map_err(Broken::protocol)?);
+        }
+        Ok(fate)
+    }
+
+    /// Whether rows of the current result have to be looked into.
+    fn hides(&mut self) -> Result<Hides, Broken> {
+        let Some(execution) = self.owed.front_mut().and_then(Owed::execution) else { return Err(out_of_order()) };
+        if execution.mask.is_empty() {
+            return Ok(Hides::Nothing);
+        }
+        if execution.copy.is_none() && !execution.decided {
+            let known = execution.portal.as_ref().and_then(|portal| Some((portal, portal.statement.columns.get()?)));
+            if let Some((portal, columns)) = known {
+                let subject = (&execution.mask, &execution.classified);
+                match self.masking.decide(subject, columns, Some(portal.formats()), &self.catalog) {
+                    Decision::Ask(tables) => return Ok(Hides::Ask(Next::Learn(tables))),
+                    Decision::Columns(columns) => execution.columns = Some(columns),
+                }
+            }
+            execution.decided = true;
+        }
+        let idle = execution.copy.is_none() && execution.columns.as_ref().is_some_and(|columns| columns.idle);
+        Ok(if idle { Hides::Nothing } else { Hides::Something })
+    }
+
+    fn count_row(&mut self, tag: u8, record: &mut Record<'_>) {
+        if tag == b'D'
+            && let Some(execution) = self.owed.front_mut().and_then(Owed::execution)
+        {
+            record.rows(&mut execution.running, 1);
+        }
+    }
+
+    fn row(&mut self, tag: u8, frame: &mut [u8], record: &mut Record<'_>) -> Result<Fate, Broken> {
+        match self.hides()? {
+            Hides::Nothing => {
+                self.count_row(tag, record);
+                return Ok(Fate::Keep);
+            }
+            Hides::Ask(next) => return Ok(Fate::Wait(next)),
+            Hides::Something => {}
+        }
+        let Some(execution) = self.owed.front_mut().and_then(Owed::execution) else { return Err(out_of_order()) };
+        let scanner = self.masking.scanner(&execution.mask);
+        let mut hidden = 0;
+        let len = if let Some(copy) = &mut execution.copy {
+            copy.data(frame, scanner.as_deref(), &mut hidden)
+        } else {
+            let hide = execution.columns.as_ref().map(|columns| columns.hide.as_ref());
+            cells::data_row(frame, hide, scanner.as_deref(), &mut hidden)
+        };
+        let len = len.map_err(Broken::protocol)?;
+        record.masked(&mut execution.running, hidden);
+        record.rows(&mut execution.running, 1);
+        Ok(Fate::Short(len))
+    }
+
+    /// An operation ended: writes down how.
+    fn finish(&mut self, frame: &[u8], record: &mut Record<'_>, tag: &[u8]) -> Result<(), Broken> {
+        let Some(execution) = self.owed.front_mut().and_then(Owed::execution) else { return Ok(()) };
+        if execution.copy.take().is_none() && tag.starts_with(b"COPY") {
+            record.rows(&mut execution.running, wire::rows_of(tag));
+        }
+        let error = (frame.first() == Some(&b'E')).then(|| wire::error_field(frame, b'M').unwrap_or_default());
+        record.outcome(&execution.running, tag, error)?;
+        execution.running.next_statement();
+        execution.decided = false;
+        execution.columns = None;
+        Ok(())
+    }
+
+    fn complete(&mut self, frame: &[u8], record: &mut Record<'_>) -> Result<Fate, Broken> {
+        let tag = wire::command_complete(frame).map_err(Broken::protocol)?;
+        self.copying = false;
+        self.finish(frame, record, tag)?;
+        let fate = self.fate_of_front();
+        let Some(execution) = self.owed.front_mut().and_then(Owed::execution) else { return Err(out_of_order()) };
+        if tag == b"PREPARE" {
+            if let Some((name, statement)) = execution.prepares.pop_front() {
+                self.names.add_statement(name, statement);
+            }
+        } else if tag == b"DEALLOCATE ALL" || tag == b"DISCARD ALL" {
+            self.names.drop_statements();
+        } else if tag == b"DEALLOCATE" {
+            for name in &execution.classified.deallocates {
+                self.names.drop_statement(name.as_bytes());
+            }
+        }
+        if !execution.mask.columns.is_empty() && changes_schema(execution) {
+            self.catalog.forget();
+            self.masking.forget();
+        }
+        self.pop_running();
+        Ok(fate)
+    }
+
+    fn error(&mut self, frame: &mut [u8], record: &mut Record<'_>) -> Result<Fate, Broken> {
+        self.hide_words(frame, record);
+        self.copying = false;
+        self.finish(frame, record, b"")?;
+        let Some(front) = self.owed.front_mut() else { return Ok(Fate::Keep) };
+        let answer = std::mem::take(&mut front.answer);
+        if let Step::Query(_) | Step::Call(_) = front.step {
+            front.answer = Answer::Theirs;
+        } else {
+            if let Step::Parse { name, .. } = &front.step
+                && name.is_empty()
+            {
+                // A failing Parse takes the unnamed statement along; a named one stays what it was.
+                self.names.drop_statement(b"");
+            }
+            // The target ignores everything up to the next Sync, and so nothing of it is owed any more.
+            while self.owed.front().is_some_and(|owed| !matches!(owed.step, Step::Sync)) {
+                self.owed.pop_front();
+            }
+            self.skipping = self.owed.is_empty();
+            self.names.drop_portals();
+        }
+        Ok(match answer {
+            Answer::Theirs => Fate::Keep,
+            Answer::Ours => Fate::Drop,
+            Answer::Refusal(words) => Fate::Replace(words),
+        })
+    }
+
+    fn ready(&mut self, frame: &[u8]) -> Result<Fate, Broken> {
+        self.status = wire::ready_for_query(frame).map_err(Broken::protocol)?;
+        let (step, fate) = self.pop()?;
+        if !matches!(step, Step::Sync | Step::Query(_) | Step::Call(_)) {
+            return Err(out_of_order());
+        }
+        self.mid_batch = false;
+        if self.status == b'I' {
+            self.names.drop_portals();
+        }
+        Ok(fate)
+    }
+
+    fn copy_in(&mut self) -> Result<Fate, Broken> {
+        self.copying = true;
+        if matches!(self.owed.front(), Some(Owed { step: Step::Running(_), .. })) {
+            // While it copies, the server ignores a Sync that came with the batch; the client sends another one.
+            while matches!(self.owed.get(1), Some(Owed { step: Step::Sync, .. })) {
+                self.owed.remove(1);
+            }
+            self.mid_batch = true;
+        }
+        if self.owed.front_mut().and_then(Owed::execution).is_none() {
+            return Err(out_of_order());
+        }
+        Ok(Fate::Keep)
+    }
+
+    fn copy_out(&mut self) -> Result<Fate, Broken> {
+        let Some(execution) = self.owed.front_mut().and_then(Owed::execution) else { return Err(out_of_order()) };
+        if execution.mask.is_empty() || execution.copy.is_some() {
+            return Ok(Fate::Keep);
+        }
+        Ok(Fate::Wait(Next::Copy))
+    }
+
+    /// Errors and notices repeat values, so the mask looks at them too.
+    fn hide_words(&mut self, frame: &mut [u8], record: &mut Record<'_>) {
+        let Some(execution) = self.owed.front_mut().and_then(Owed::execution) else { return };
+        if !execution.mask.is_empty() {
+            let scanner = self.masking.scanner(&execution.mask);
+            let hidden = cells::error(frame, &execution.mask, scanner.as_deref());
+            record.masked(&mut execution.running, hidden);
+        }
+    }
+
+    fn parameter(&mut self, frame: &[u8]) -> Result<Fate, Broken> {
+        let (name, value) = wire::parameter_status(frame).map_err(Broken::protocol)?;
+        let lost = match name {
+            b"default_transaction_read_only" => value != b"on",
+            b"is_superuser" | b"session_authorization" => true,
+            _ => false,
+        };
+        if self.read_only && lost {
+            let message = format!("`{}` changed in a session that may only read", String::from_utf8_lossy(name));
+            return Err(Broken::Rules(Told {
+                code: "42501",
+                message,
+                hint: "ask for access at the level `write`".to_owned(),
+                ..Told::default()
+            }));
+        }
+        self.note_parameter(name, value);
+        Ok(Fate::Keep)
+    }
+
+    fn note_parameter(&mut self, name: &[u8], value: &[u8]) {
+        if name == b"standard_conforming_strings" {
+            self.strings = value == b"on";
+        } else if name == b"client_encoding" {
+            // In these a byte of a letter may look like a quote or a backslash, so that text is not what it seems.
+            let unsafe_ones: [&[u8]; 7] = [b"SJIS", b"BIG5", b"GBK", b"UHC", b"GB18030", b"JOHAB", b"SHIFT_JIS_2004"];
+            self.unreadable = unsafe_ones
+                .iter()
+                .any(|one| one.eq_ignore_ascii_case(value))
+                .then_some("the client's encoding hides where a text ends");
+        }
+    }
+}
+
+/// Whether rows have to be looked into.
+enum Hides {
+    Nothing,
+    Something,
+    Ask(Next),
+}
+
+fn changes_schema(execution: &Execution) -> bool {
+    execution.classified.operations.iter().any(|operation| matches!(operation.act, Act::Define | Act::Opaque))
+}
+
+fn out_of_order() -> Broken {
+    Broken::protocol("the target's answer does not belong to what it was asked")
+}
+
+/// The columns of a COPY were decided.
+pub(super) async fn decide_copy(replies: &mut Replies, settled: bool) {
+    let Some(execution) = replies.owed.front_mut().and_then(Owed::execution) else { return };
+    let (mask, classified) = (Arc::clone(&execution.mask), Arc::clone(&execution.classified));
+    let copy = masking::copy(&mask, &classified, &replies.catalog, settled).await;
+    if let Some(execution) = replies.owed.front_mut().and_then(Owed::execution) {
+        execution.copy = Some(copy);
+    }
+}

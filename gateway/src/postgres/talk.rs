@@ -1,0 +1,545 @@
+//! PostgreSQL as a [`Dialect`]: the client's turns on one side, the target's answers on the other.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout};
+use workflows::verdict::Mask;
+
+use crate::checkpoint::Cleared;
+use crate::dialect::{Ask, Broken, Dialect, Gone, Read, Text, Told, Turn as _};
+use crate::postgres::cancel::Watcher;
+use crate::postgres::extended::{Answer, Execution, Owed, Step};
+use crate::postgres::link::{LARGE, Link};
+use crate::postgres::preview;
+use crate::postgres::reply::{self, Next, Replies};
+use crate::postgres::side::Way;
+use crate::postgres::turn::{Cut, Reader, Shape, Turn, cut};
+use crate::postgres::upstream::{self, CancelKey};
+use crate::postgres::wire::{self, Bind, HEAD, Words};
+use crate::record::Record;
+use crate::seams::{Classifier, Stream};
+
+/// How long the target may take to hear that a statement is cancelled, and each side to hear goodbye.
+const GOODBYE: Duration = Duration::from_secs(2);
+/// How often a waiting client is reminded that it waits.
+const REMINDER: Duration = Duration::from_mins(1);
+/// What we send in the place of what is refused: the server itself then refuses it, as it would any statement with a
+/// mistake, and its transaction ends up where a client expects it.
+const MISTAKE: &str = "countersign refused this statement /* see the session's recording */";
+/// The name under which a mistake is parsed. It never comes to mean anything, since the Parse fails.
+const MISTAKE_NAME: &str = "countersign_refused";
+
+/// What a conversation is made of.
+pub(super) struct Parts {
+    pub(super) client: Stream,
+    pub(super) upstream: Stream,
+    /// What the target sent behind its greeting.
+    pub(super) pending: Vec<u8>,
+    pub(super) replies: Replies,
+    pub(super) classifier: Classifier,
+    pub(super) cancel: Option<CancelKey>,
+    pub(super) watcher: Watcher,
+    pub(super) way: Way,
+}
+
+/// One session's conversation.
+#[derive(Debug)]
+pub(super) struct Talk {
+    link: Link,
+    replies: Replies,
+    classifier: Classifier,
+    cancel: Option<CancelKey>,
+    watcher: Watcher,
+    way: Way,
+    /// How far the client's bytes were looked at for the end of a turn.
+    scanned: usize,
+    /// The length of the turn at the front of the client's bytes, while it is judged or held.
+    turn: usize,
+    /// How many bytes of COPY data, out of place, are still to be dropped.
+    stray: usize,
+    /// How many bytes of a COPY frame are still to be passed on.
+    copy_left: usize,
+    /// The client's frames are dropped up to a Sync which we answer ourselves.
+    dropping: bool,
+    /// There are answers that were not looked at.
+    fresh: bool,
+    /// Words that follow what is ready for the client.
+    after: Option<Vec<u8>>,
+    /// A running hash of every change of settings.
+    settings: Option<[u8; 32]>,
+    errands: JoinSet<()>,
+}
+
+impl Talk {
+    pub(super) fn new(parts: Parts) -> Self {
+        let mut link = Link::new(parts.client, parts.upstream);
+        link.from_upstream.put(&parts.pending);
+        Self {
+            fresh: !parts.pending.is_empty(),
+            link,
+            replies: parts.replies,
+            classifier: parts.classifier,
+            cancel: parts.cancel,
+            watcher: parts.watcher,
+            way: parts.way,
+            scanned: 0,
+            turn: 0,
+            stray: 0,
+            copy_left: 0,
+            dropping: false,
+            after: None,
+            settings: None,
+            errands: JoinSet::new(),
+        }
+    }
+
+    /// Looks at the target's answers as far as they have come and may go on. Cancel-safe.
+    async fn digest(&mut self, record: &mut Record<'_>) -> Result<(), Broken> {
+        while self.link.ready == 0 {
+            if let Some(words) = self.after.take() {
+                self.link.to_client.bytes.extend_from_slice(&words);
+            }
+            if !self.fresh {
+                return Ok(());
+            }
+            match self.replies.take(&mut self.link, record)? {
+                Next::More => self.fresh = false,
+                Next::Say(words) => self.after = Some(words),
+                Next::Learn(tables) => self.replies.catalog.learn(&tables).await,
+                Next::Copy => reply::decide_copy(&mut self.replies, self.settings.is_none()).await,
+            }
+        }
+        Ok(())
+    }
+
+    /// Moves bytes, and passes on a request to cancel. Cancel-safe.
+    async fn step(&mut self, ahead: usize, record: &mut Record<'_>) -> Result<(), Broken> {
+        let moved = tokio::select! {
+            biased;
+            moved = self.link.step(ahead) => moved?,
+            () = self.watcher.asked() => {
+                // A request that comes while nothing runs was late; it must not hit the next statement.
+                if !self.replies.owed.is_empty() {
+                    self.cancel_upstream();
+                }
+                return Ok(());
+            }
+        };
+        record.totals().bytes_in += moved.client as u64;
+        self.fresh |= moved.upstream > 0;
+        Ok(())
+    }
+
+    fn cancel_upstream(&mut self) {
+        while self.errands.try_join_next().is_some() {}
+        if let Some(key) = self.cancel.clone() {
+            self.errands.spawn(async move {
+                if let Err(error) = upstream::cancel(&key, GOODBYE).await {
+                    tracing::warn!(%error, "a statement could not be cancelled");
+                }
+            });
+        }
+    }
+
+    /// Passes COPY data on to the target, as it comes.
+    fn release_copy(&mut self) -> Result<(), Broken> {
+        loop {
+            let bytes = self.link.from_client.filled().get(self.link.release..).unwrap_or_default();
+            if self.copy_left > 0 {
+                let here = self.copy_left.min(bytes.len());
+                self.link.release += here;
+                self.copy_left -= here;
+                if self.copy_left > 0 {
+                    return Ok(());
+                }
+                continue;
+            }
+            if !self.replies.copying {
+                return Ok(());
+            }
+            let Some(head) = wire::frontend(bytes).map_err(Broken::protocol)? else { return Ok(()) };
+            match head.tag {
+                // The server ignores Sync and Flush while it copies.
+                b'd' | b'S' | b'H' => {}
+                b'c' | b'f' => self.replies.copying = false,
+                b'X' => return Err(Broken::Left),
+                tag => return Err(Broken::protocol(wire::Malformed::Tag(tag))),
+            }
+            self.copy_left = head.len;
+        }
+    }
+
+    /// Passes answers on until the turn is answered, or, if it is an open one, until the target has it.
+    async fn answer(&mut self, shape: Shape, record: &mut Record<'_>) -> Result<(), Broken> {
+        let mut open = shape == Shape::Open;
+        loop {
+            self.digest(record).await?;
+            if self.replies.copying || self.copy_left > 0 {
+                // The Sync that ends this batch is still to come.
+                open |= shape == Shape::Synced;
+                self.release_copy()?;
+            }
+            let copied = !self.replies.copying && self.copy_left == 0;
+            let answered = self.replies.owed.is_empty() && self.link.client_has_all() && self.after.is_none();
+            if copied && self.link.upstream_has_all() && (open || (answered && !self.fresh)) {
+                break;
+            }
+            self.step(LARGE, record).await?;
+            // A long result must not outrun the recorder.
+            record.ready().await?;
+        }
+        self.link.from_client.relax();
+        self.link.from_upstream.relax();
+        Ok(())
+    }
+
+    /// Waits until something may be said to the client, and queues it.
+    async fn say(&mut self, words: &[u8], record: &mut Record<'_>) -> Result<(), Broken> {
+        loop {
+            self.digest(record).await?;
+            if self.link.ready == 0 && self.after.is_none() && !self.replies.mid_frame() {
+                break;
+            }
+            self.step(self.link.from_client.len() + LARGE, record).await?;
+        }
+        self.link.to_client.bytes.extend_from_slice(words);
+        Ok(())
+    }
+
+    /// Drops a turn that the target would ignore, up to its Sync. True if the Sync itself is to go on.
+    fn skip(&mut self, len: usize, shape: Shape) -> bool {
+        let sync = shape == Shape::Synced;
+        self.link.from_client.consume(if sync { len.saturating_sub(HEAD) } else { len });
+        sync
+    }
+
+    /// Writes a refused turn's mistake to the target, and notes that the answer is ours to give.
+    fn send_mistake(&mut self, turn: &Turn, words: Vec<u8>) {
+        let to = &mut self.link.to_upstream.bytes;
+        let answer = Answer::Refusal(words);
+        match turn.shape {
+            Shape::Query | Shape::Call => {
+                wire::write_query(to, MISTAKE);
+                let step = Step::Query(Execution::new(0, Instant::now(), Arc::new(Mask::default()), Arc::default()));
+                self.replies.owed.push_back(Owed { step, answer });
+            }
+            Shape::Synced | Shape::Open => {
+                wire::write_parse(to, MISTAKE_NAME, MISTAKE.as_bytes(), &[]);
+                let name = MISTAKE_NAME.as_bytes().into();
+                let statement = super::extended::Statement::new(Arc::default(), b"", &[]);
+                self.replies.owed.push_back(Owed { step: Step::Parse { name, statement }, answer });
+                if turn.shape == Shape::Synced {
+                    wire::write_sync(to);
+                    self.replies.owed.push_back(Owed::theirs(Step::Sync));
+                }
+            }
+        }
+    }
+
+    /// Notes what a cleared turn is owed, and releases its bytes.
+    fn release(&mut self, turn: Turn, mask: Arc<Mask>, first: u32) {
+        self.note_settings(&turn);
+        let since = Instant::now();
+        let Turn { len, shape, steps, first: ask, prepares, .. } = turn;
+        if let Shape::Query | Shape::Call = shape {
+            let classified = ask.map(|ask| ask.classified).unwrap_or_default();
+            let mut execution = Execution::new(first, since, mask, classified);
+            execution.prepares = prepares;
+            let step = if shape == Shape::Query { Step::Query(execution) } else { Step::Call(execution) };
+            self.replies.owed.push_back(Owed::theirs(step));
+            self.link.release = len;
+            return;
+        }
+        let mut insert: Vec<(usize, Box<[u8]>)> = Vec::new();
+        for step in steps {
+            let step = match step {
+                Step::Execute { at, ask, portal, prepares } => {
+                    if let Some(portal) = &portal
+                        && !mask.is_empty()
+                        && portal.statement.columns.get().is_none()
+                        && !self.will_describe(portal)
+                    {
+                        // Nobody asked what the columns are, so we do: rows without their columns would all be hidden.
+                        insert.push((at, portal_name(&self.link, at)));
+                        let step = Step::DescribePortal(Some(Arc::clone(portal)));
+                        self.replies.owed.push_back(Owed { step, answer: Answer::Ours });
+                    }
+                    let classified =
+                        portal.as_ref().map(|portal| Arc::clone(&portal.statement.classified)).unwrap_or_default();
+                    let mut execution =
+                        Execution::new(first.saturating_add(ask), since, Arc::clone(&mask), classified);
+                    execution.prepares = prepares;
+                    execution.portal = portal;
+                    Step::Running(execution)
+                }
+                Step::Sync => {
+                    self.replies.skipping = false;
+                    Step::Sync
+                }
+                step @ (Step::Parse { .. }
+                | Step::Bind { .. }
+                | Step::BindUnknown { .. }
+                | Step::DescribeStatement(_)
+                | Step::DescribePortal(_)
+                | Step::Running(_)
+                | Step::Close { .. }
+                | Step::Query(_)
+                | Step::Call(_)) => step,
+            };
+            self.replies.owed.push_back(Owed::theirs(step));
+        }
+        self.replies.mid_batch |= shape == Shape::Open;
+        if insert.is_empty() {
+            self.link.release = len;
+        } else {
+            self.link.insert_describes(len, &insert);
+        }
+    }
+
+    /// Whether the columns of a portal's statement will be told before it runs.
+    fn will_describe(&self, portal: &Arc<super::extended::Portal>) -> bool {
+        self.replies.owed.iter().any(|owed| {
+            if let Step::DescribePortal(Some(described)) = &owed.step {
+                return Arc::ptr_eq(&described.statement, &portal.statement);
+            }
+            matches!(&owed.step, Step::DescribeStatement(Some(statement)) if Arc::ptr_eq(statement, &portal.statement))
+        })
+    }
+
+    fn note_settings(&mut self, turn: &Turn) {
+        let sets =
+            |ask: &Ask| !ask.classified.sets.is_empty() || ask.inner.iter().any(|inner| !inner.sets.is_empty());
+        if turn.asks().any(sets) {
+            let mut hash = Sha256::new_with_prefix(self.settings.unwrap_or_default());
+            for ask in turn.asks().filter(|ask| sets(ask)) {
+                self.said(turn, ask, &mut |text, values| {
+                    hash.update((text.len() as u64).to_be_bytes());
+                    hash.update(text);
+                    for (value, _) in values {
+                        hash.update(value.unwrap_or_default());
+                    }
+                });
+            }
+            self.settings = Some(hash.finalize().into());
+        }
+    }
+
+    /// A turn that the target would skip, or that we skip for it. True when there is nothing left to read of it.
+    async fn skipped(&mut self, len: usize, shape: Shape, record: &mut Record<'_>) -> Result<bool, Broken> {
+        if self.dropping {
+            self.link.from_client.consume(len);
+            if shape == Shape::Synced {
+                self.dropping = false;
+                let mut words = Vec::new();
+                wire::write_ready(&mut words, self.replies.status);
+                self.say(&words, record).await?;
+            }
+            return Ok(true);
+        }
+        Ok(self.replies.skipping && !self.skip(len, shape))
+    }
+}
+
+/// The portal that the Execute at this place of the turn names.
+fn portal_name(link: &Link, at: usize) -> Box<[u8]> {
+    wire::execute(link.from_client.filled().get(at..).and_then(first_frame).unwrap_or_default())
+        .unwrap_or_default()
+        .into()
+}
+
+fn first_frame(bytes: &[u8]) -> Option<&[u8]> {
+    bytes.get(..wire::frontend(bytes).ok()??.len)
+}
+
+fn words(severity: &str, told: &Told) -> Vec<u8> {
+    let mut out = Vec::new();
+    let Told { code, message, detail, hint } = told;
+    wire::say(&mut out, Words { severity, code, message, detail, hint });
+    out
+}
+
+impl Dialect for Talk {
+    type Turn = Turn;
+
+    async fn next_turn(&mut self, record: &mut Record<'_>) -> Result<Option<Turn>, Broken> {
+        loop {
+            self.digest(record).await?;
+            if self.stray > 0 {
+                let here = self.stray.min(self.link.from_client.len());
+                self.link.from_client.consume(here);
+                self.stray -= here;
+            }
+            let bytes = self.link.from_client.filled();
+            match cut(bytes, &mut self.scanned)? {
+                Cut::Goodbye => return Ok(None),
+                // Whether COPY data is out of place is known when the answers to what came before are here.
+                Cut::Stray(_) if !self.replies.owed.is_empty() => {
+                    if self.replies.copying {
+                        self.answer(Shape::Open, record).await?;
+                        continue;
+                    }
+                    self.flush_upstream();
+                    self.step(bytes_ahead(&self.link), record).await?;
+                }
+                Cut::Stray(len) => self.stray = len,
+                Cut::Need(whole) => {
+                    self.link.from_client.make_room(whole);
+                    self.step(whole.max(LARGE), record).await?;
+                }
+                Cut::Turn(len, shape) => {
+                    let before = self.link.from_client.len();
+                    if self.skipped(len, shape, record).await? {
+                        continue;
+                    }
+                    let len = len - (before - self.link.from_client.len());
+                    let reader = Reader {
+                        classifier: &self.classifier,
+                        names: &self.replies.names,
+                        owed: &self.replies.owed,
+                        strings: self.replies.strings,
+                        unreadable: self.replies.unreadable,
+                    };
+                    self.turn = len;
+                    let bytes = self.link.from_client.filled().get(..len).unwrap_or_default();
+                    return reader.read(bytes, shape).await.map(Some);
+                }
+            }
+        }
+    }
+
+    async fn forward(&mut self, turn: Cleared<Turn>, record: &mut Record<'_>) -> Result<(), Broken> {
+        let (turn, mask, first) = turn.spend();
+        let shape = turn.shape;
+        self.release(turn, mask, first);
+        self.answer(shape, record).await
+    }
+
+    async fn refuse(&mut self, turn: Turn, told: &Told, record: &mut Record<'_>) -> Result<(), Broken> {
+        let error = words("ERROR", told);
+        self.link.from_client.consume(turn.len);
+        let inside = self.replies.status == b'T' || self.replies.mid_batch || !self.replies.owed.is_empty();
+        if inside {
+            self.send_mistake(&turn, error);
+            // After an open batch the answers are waited for as well, so that the refusal is read at once.
+            let shape = if turn.shape == Shape::Open { Shape::Synced } else { turn.shape };
+            return self.answer(shape, record).await;
+        }
+        let mut all = error;
+        if turn.shape == Shape::Open {
+            self.dropping = true;
+        } else {
+            wire::write_ready(&mut all, self.replies.status);
+        }
+        self.say(&all, record).await
+    }
+
+    async fn tell(&mut self, told: &Told, record: &mut Record<'_>) -> Result<(), Broken> {
+        self.say(&words("NOTICE", told), record).await
+    }
+
+    async fn held(&mut self, again: &Told, record: &mut Record<'_>) -> Result<Gone, Broken> {
+        let mut reminder = tokio::time::interval_at(Instant::now() + REMINDER, REMINDER);
+        // What came before the hold was meant for another statement.
+        self.watcher.forget();
+        let ahead = self.link.from_client.len() + LARGE;
+        loop {
+            self.digest(record).await?;
+            // A client that gives up may say goodbye and wait for us to close.
+            if self.link.from_client.filled().get(self.turn) == Some(&b'X') {
+                return Ok(Gone::Left);
+            }
+            let moved = tokio::select! {
+                biased;
+                () = self.watcher.asked() => return Ok(Gone::Withdrew),
+                _ = reminder.tick() => {
+                    self.say(&words("NOTICE", again), record).await?;
+                    continue;
+                }
+                moved = self.link.step(ahead) => moved,
+            };
+            match moved {
+                Ok(moved) => self.fresh |= moved.upstream > 0,
+                Err(Broken::Left) => return Ok(Gone::Left),
+                Err(broken) => return Err(broken),
+            }
+        }
+    }
+
+    async fn preview(&mut self, turn: &Turn) -> Vec<String> {
+        let runs = turn.asks().filter(|ask| ask.runs);
+        preview::lines(&self.way, &self.replies.catalog, runs.cloned().collect(), self.raw(turn)).await
+    }
+
+    fn raw(&self, turn: &Turn) -> &[u8] {
+        self.link.from_client.filled().get(..turn.len).unwrap_or_default()
+    }
+
+    fn meaning(&self, turn: &Turn, part: &mut dyn FnMut(&[u8])) {
+        part(&self.settings.unwrap_or_default());
+        part(&[self.replies.status]);
+        for ask in turn.asks() {
+            // An Execute says neither what it runs nor with which values; both may have come earlier.
+            self.said(turn, ask, &mut |text, _| part(text));
+            part(ask.bound.as_deref().unwrap_or_default());
+            for operation in ask.inner.iter().flat_map(|inner| &inner.operations) {
+                part(operation.shown.as_bytes());
+            }
+        }
+    }
+
+    fn said(&self, turn: &Turn, ask: &Ask, read: &mut Read<'_>) {
+        let text = match &ask.text {
+            Text::Here(range) => self.raw(turn).get(range.clone()).unwrap_or_default(),
+            Text::Kept(text) => text,
+            Text::Nothing => ask.classified.operations.first().map_or("", |first| first.shown.as_str()).as_bytes(),
+        };
+        let Some(bind) = ask.bound.as_deref().and_then(|bind| Bind::read(bind).ok()) else { return read(text, &[]) };
+        let mut room = [(None, false); 16];
+        let mut count = 0;
+        for (to, value) in room.iter_mut().zip(bind.values()) {
+            *to = value;
+            count += 1;
+        }
+        if bind.values().nth(count).is_none() {
+            return read(text, room.get(..count).unwrap_or_default());
+        }
+        let many: Vec<_> = bind.values().collect();
+        read(text, &many);
+    }
+
+    fn in_transaction(&self) -> bool {
+        self.replies.status != b'I'
+    }
+
+    async fn close(&mut self, told: &Told) {
+        if !self.replies.owed.is_empty()
+            && let Some(key) = &self.cancel
+            && let Err(error) = upstream::cancel(key, GOODBYE).await
+        {
+            tracing::warn!(%error, "a statement could not be cancelled at the end of its session");
+        }
+        // Inside a frame no words can be put; the client then sees the connection close.
+        let farewell = if self.replies.mid_frame() { Vec::new() } else { words("FATAL", told) };
+        let mut goodbye = Vec::new();
+        wire::write_terminate(&mut goodbye);
+        let _late = timeout(GOODBYE, self.link.farewell_upstream(&goodbye)).await;
+        let _late = timeout(GOODBYE, self.link.farewell_client(&farewell)).await;
+        self.errands.shutdown().await;
+    }
+}
+
+impl Talk {
+    /// Makes the target send what it holds back until a Flush.
+    fn flush_upstream(&mut self) {
+        if self.link.upstream_has_all() {
+            wire::frame(&mut self.link.to_upstream.bytes, b'H', |_| {});
+        }
+    }
+}
+
+fn bytes_ahead(link: &Link) -> usize {
+    link.from_client.len() + LARGE
+}

@@ -1,0 +1,8 @@
+//! Where the gateway's heart meets its neighbours, by one name each.
+
+pub(crate) use workflows::engine::{Held, Life, LiveSession, Workflows};
+pub(crate) use workflows::evidence::recording::{EventRef, Tape};
+pub(crate) use workflows::policy::Scope;
+
+pub(crate) use crate::sql::{Classified, Classifier, CopyFormat, CopyOut};
+pub(crate) use crate::stream::Stream;

@@ -1,0 +1,137 @@
+//! The loop that every session runs, whatever its protocol: next turn, checkpoint, then forward, refuse or hold.
+//!
+//! INVARIANT: everything in it is raced against the end of the grant and the stop, each byte on its way included (G1).
+
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+use workflows::clock::{Clock, Span};
+use workflows::session::{Ending, Totals};
+
+use crate::checkpoint::{self, Asking, Checkpoint, Decision, Stop};
+use crate::dialect::{Broken, Dialect, Told};
+use crate::record::{Book, Record};
+use crate::seams::{Life, LiveSession, Workflows};
+
+/// How long before the end the person is reminded.
+const REMIND: Span = Span::minutes(5);
+
+/// What a session keeps between turns.
+#[derive(Debug)]
+struct State {
+    checkpoint: Checkpoint,
+    book: Book,
+    asking: Asking,
+    /// Whether the person was told that the end is near.
+    reminded: bool,
+}
+
+/// Runs a session to its end, closes both sides, and says how it ended and what it did.
+pub(crate) async fn run<D: Dialect>(
+    dialect: &mut D,
+    session: &mut LiveSession,
+    workflows: &Workflows,
+    stop: &CancellationToken,
+    keep: u64,
+) -> (Ending, Totals) {
+    let mut state = State {
+        checkpoint: Checkpoint::default(),
+        book: Book::new(keep),
+        asking: Asking::default(),
+        reminded: false,
+    };
+    let life = session.life().clone();
+    let why = {
+        // Both are made once for the whole session, so that a turn registers no timer.
+        let mut ended = pin!(ended(&life, stop));
+        let mut soon = pin!(soon(&life, workflows.clock()));
+        loop {
+            let done = tokio::select! {
+                biased;
+                ending = &mut ended => Err(Stop::Ended(ending)),
+                done = turn(dialect, session, workflows, &mut state, soon.as_mut()) => done,
+            };
+            match done {
+                Ok(true) => {}
+                Ok(false) => break Stop::Broken(Broken::Left),
+                Err(why) => break why,
+            }
+        }
+    };
+    state.asking.abandon(session, workflows).await;
+    let (ending, told) = match why {
+        Stop::Ended(ending) => {
+            let message = life.farewell(&ending);
+            (ending, Told { code: "57P01", message, ..Told::default() })
+        }
+        Stop::Broken(broken) => (broken.ending(), broken.told()),
+    };
+    dialect.close(&told).await;
+    (ending, state.book.totals)
+}
+
+/// One turn of the conversation. False when the client said goodbye.
+async fn turn<D: Dialect>(
+    dialect: &mut D,
+    session: &mut LiveSession,
+    workflows: &Workflows,
+    State { checkpoint, book, asking, reminded }: &mut State,
+    soon: Pin<&mut impl Future<Output = i64>>,
+) -> Result<bool, Stop> {
+    let next = {
+        let target = Arc::clone(session.target());
+        let mut record = Record::new(session.tape(), book);
+        tokio::select! {
+            biased;
+            turn = dialect.next_turn(&mut record) => turn?,
+            minutes = soon, if !*reminded => {
+                *reminded = true;
+                let message = format!("access to {} ends in {minutes} min", target.name);
+                dialect.tell(&Told { code: "00000", message, ..Told::default() }, &mut record).await?;
+                return Ok(true);
+            }
+        }
+    };
+    let Some(turn) = next else { return Ok(false) };
+    let mut decision = checkpoint.clear(dialect, turn, session, book, workflows.clock().now())?;
+    if session.is_strict() {
+        // Break-glass: what is about to run is on the disk before it does.
+        Record::new(session.tape(), book).flush().await?;
+    }
+    if let Decision::Hold(waiting) = decision {
+        decision = checkpoint::wait(dialect, waiting, session, (book, asking), workflows).await?;
+    }
+    let mut record = Record::new(session.tape(), book);
+    match decision {
+        Decision::Clear(cleared) => dialect.forward(cleared, &mut record).await?,
+        Decision::Refuse(turn, told) => dialect.refuse(turn, &told, &mut record).await?,
+        // `wait` ends in one of the two above; if it ever did not, nothing passes.
+        Decision::Hold(_) => return Err(Stop::Broken(Broken::protocol("a hold of a hold"))),
+    }
+    record.ready().await?;
+    Ok(true)
+}
+
+/// Resolves when the session must end. Cancel-safe.
+async fn ended(life: &Life, stop: &CancellationToken) -> Ending {
+    tokio::select! {
+        biased;
+        ending = life.ended() => ending,
+        () = stop.cancelled() => Ending::Stopped,
+    }
+}
+
+/// Resolves once, shortly before the end, with the minutes that are left. Must not be polled again then. Cancel-safe.
+async fn soon(life: &Life, clock: &Clock) -> i64 {
+    loop {
+        let (now, until) = (clock.now(), life.until());
+        let left = until.since(now);
+        if left <= REMIND {
+            // A grant that was short from the beginning needs no reminder, but its holder gains by one all the same.
+            return (left.micros() + 59_999_999) / 60_000_000;
+        }
+        // An extension moves the end, so it is read again at each try.
+        clock.sleep_until(now.plus(Span::from_micros(left.micros() - REMIND.micros()))).await;
+    }
+}

@@ -1,0 +1,338 @@
+//! What each command takes.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use clap_complete::Shell;
+use workflows::clock::Span;
+use workflows::target::{Access, TargetName};
+
+/// `serve`.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// The file
+    #[arg(long, value_name = "FILE", default_value = "countersign.toml")]
+    pub config: PathBuf,
+}
+
+/// `demo`.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Play the whole story, and exit with 0 only if each step did what it says
+    #[arg(long)]
+    pub script: bool,
+}
+
+/// `check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// The file
+    #[arg(long, value_name = "FILE", default_value = "countersign.toml")]
+    pub config: PathBuf,
+}
+
+/// `explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// For whom; yourself if left out
+    #[arg(long = "as", value_name = "PERSON")]
+    pub person: Option<String>,
+    /// Ask a file instead of the server
+    #[arg(long, value_name = "FILE", requires = "person")]
+    pub config: Option<PathBuf>,
+    /// At which target
+    pub target: TargetName,
+    /// Of which statement; it is not run
+    #[arg(allow_hyphen_values = true)]
+    pub sql: String,
+}
+
+/// `login`.
+#[derive(Debug, Args)]
+pub struct LoginArgs {
+    /// The address of the API
+    #[arg(value_name = "URL", default_value = crate::credentials::DEFAULT_URL, env = "COUNTERSIGN_URL")]
+    pub url: String,
+    /// Read the token from a file; without it from a prompt, or from the standard input
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+}
+
+/// `request`.
+#[derive(Debug, Args)]
+pub struct RequestArgs {
+    /// To which target
+    pub target: TargetName,
+    /// At which level: read, write or admin
+    #[arg(long, default_value = "read")]
+    pub level: Access,
+    /// For how long, like 45m, 1h30m or 2d
+    #[arg(long = "for", value_name = "TIME")]
+    pub span: Span,
+    /// Why
+    #[arg(long, value_name = "REASON")]
+    pub because: String,
+    /// Break the glass: at once; everyone is told, and somebody else reviews it within a day
+    #[arg(long)]
+    pub emergency: bool,
+    /// Wait until it is decided
+    #[arg(long)]
+    pub wait: bool,
+}
+
+/// `requests`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct RequestsArgs {
+    /// One of them
+    #[command(subcommand)]
+    pub command: Option<RequestsCommand>,
+    /// Those that are decided as well
+    #[arg(long)]
+    pub all: bool,
+    /// Stay, and show each change
+    #[arg(long)]
+    pub watch: bool,
+}
+
+/// `requests …`.
+#[derive(Debug, Subcommand)]
+pub enum RequestsCommand {
+    /// One request: the whole statement, its impact, who is asked, the votes
+    #[command(after_help = "Example:
+  countersign requests show req_4XK29QPA")]
+    Show(IdArgs),
+}
+
+/// An id, and nothing else.
+#[derive(Debug, Args)]
+pub struct IdArgs {
+    /// Its id, or at least 6 characters of its beginning or end
+    pub id: String,
+}
+
+/// An id and a reason.
+#[derive(Debug, Args)]
+pub struct BecauseArgs {
+    /// Its id, or at least 6 characters of its beginning or end
+    pub id: String,
+    /// Why
+    #[arg(long, value_name = "REASON")]
+    pub because: String,
+}
+
+/// `approve`.
+#[derive(Debug, Args)]
+pub struct ApproveArgs {
+    /// Its id, or at least 6 characters of its beginning or end
+    pub id: String,
+    /// For no longer than this
+    #[arg(long = "for", value_name = "TIME")]
+    pub span: Option<Span>,
+    /// At no more than this level
+    #[arg(long)]
+    pub level: Option<Access>,
+    /// Something for the requester to read
+    #[arg(long, value_name = "TEXT")]
+    pub note: Option<String>,
+    /// Do not ask back after showing a held statement on a terminal
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// A listing.
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// Those that are over as well
+    #[arg(long)]
+    pub all: bool,
+}
+
+/// `extend`.
+#[derive(Debug, Args)]
+pub struct ExtendArgs {
+    /// Its id, or at least 6 characters of its beginning or end
+    pub id: String,
+    /// For how long from now, like 45m
+    #[arg(long = "for", value_name = "TIME")]
+    pub span: Span,
+    /// Why
+    #[arg(long, value_name = "REASON")]
+    pub because: String,
+}
+
+/// `connect`.
+#[derive(Debug, Args)]
+pub struct ConnectArgs {
+    /// To which target
+    pub target: TargetName,
+    /// Without a command: the local port; 0 takes a free one
+    #[arg(long, default_value_t = 0)]
+    pub port: u16,
+    /// The client to start, and what it takes
+    #[arg(last = true, value_name = "COMMAND", conflicts_with = "port")]
+    pub client: Vec<OsString>,
+}
+
+/// `sessions`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct SessionsArgs {
+    /// One of them
+    #[command(subcommand)]
+    pub command: Option<SessionsCommand>,
+    /// Those that are over as well
+    #[arg(long)]
+    pub all: bool,
+}
+
+/// `sessions …`.
+#[derive(Debug, Subcommand)]
+pub enum SessionsCommand {
+    /// One session: who, what, from where, and its counts
+    #[command(after_help = "Example:
+  countersign sessions show ses_4XK29QPA")]
+    Show(IdArgs),
+    /// Play a session, as its user saw it
+    #[command(after_help = "Examples:
+  countersign sessions replay ses_4XK29QPA             at its own pace; long pauses are cut to 3 s
+  countersign sessions replay ses_4XK29QPA --speed 10
+  countersign sessions replay ses_4XK29QPA --text      at once, with times
+  countersign sessions replay ./ses.csr --text         a file from `sessions export`")]
+    Replay(ReplayArgs),
+    /// End a session at once; its grant stays
+    #[command(after_help = "Example:
+  countersign sessions end ses_4XK29QPA --because 'looks wrong'")]
+    End(BecauseArgs),
+    /// Save a session's recording to a file
+    #[command(after_help = "Example:
+  countersign sessions export ses_4XK29QPA --output ses.csr")]
+    Export(ExportArgs),
+}
+
+/// `sessions replay`.
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// Its id, or at least 6 characters of its beginning or end; or a file that `sessions export` wrote
+    pub id: String,
+    /// How many times faster than it was
+    #[arg(long, default_value_t = 1.0, value_parser = speed, conflicts_with = "text")]
+    pub speed: f64,
+    /// All at once, as text, with the time of each step
+    #[arg(long)]
+    pub text: bool,
+    /// The age identity that opens sealed recordings
+    #[arg(long, value_name = "FILE")]
+    pub identity: Option<PathBuf>,
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(speed) if (0.01..=10_000.0).contains(&speed) => Ok(speed),
+        Ok(_) | Err(_) => Err("a speed lies between 0.01 and 10000; 2 is twice as fast".to_owned()),
+    }
+}
+
+/// `sessions export`.
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// Its id, or at least 6 characters of its beginning or end
+    pub id: String,
+    /// Into which file [default: the session's id with .csr, in this folder]
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// `audit`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct AuditArgs {
+    /// Something else than reading it
+    #[command(subcommand)]
+    pub command: Option<AuditCommand>,
+    /// From this entry on
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(i64).range(1..))]
+    pub from: i64,
+    /// At most this many
+    #[arg(long, value_name = "COUNT", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub limit: u32,
+}
+
+/// `audit …`.
+#[derive(Debug, Subcommand)]
+pub enum AuditCommand {
+    /// Was anything deleted, changed, reordered or cut off? Works offline
+    #[command(after_help = "Examples:
+  countersign audit verify                             the store of countersign.toml
+  countersign audit verify audit.jsonl --heads heads.txt --key 'countersign+…'")]
+    Verify(VerifyArgs),
+    /// Save the whole log, one entry a line
+    #[command(after_help = "Example:
+  countersign audit export --output audit.jsonl")]
+    Export(OutputArgs),
+}
+
+/// `audit verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// A file that `audit export` wrote; without it the store of the configuration
+    pub file: Option<PathBuf>,
+    /// The file of signed heads [default: the configuration's]
+    #[arg(long, value_name = "FILE")]
+    pub heads: Option<PathBuf>,
+    /// The public key of the log [default: the configuration's]
+    #[arg(long, value_name = "KEY")]
+    pub key: Option<String>,
+    /// The configuration
+    #[arg(long, value_name = "FILE", default_value = "countersign.toml")]
+    pub config: PathBuf,
+}
+
+/// Where to.
+#[derive(Debug, Args)]
+pub struct OutputArgs {
+    /// Into which file; without it to the standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// `token …`.
+#[derive(Debug, Subcommand)]
+pub enum TokenCommand {
+    /// Make a token, on the server, and print it once
+    #[command(after_help = "Example:
+  countersign token new ada@example.com --for 30d --label laptop --config /etc/countersign.toml")]
+    New(TokenNewArgs),
+    /// Your tokens, without their secrets
+    #[command(after_help = "Example:
+  countersign token list")]
+    List,
+    /// Revoke one of your tokens, at once
+    #[command(after_help = "Example:
+  countersign token revoke tok_4XK29QPA")]
+    Revoke(IdArgs),
+}
+
+/// `token new`.
+#[derive(Debug, Args)]
+pub struct TokenNewArgs {
+    /// For whom, as the file names them
+    pub name: String,
+    /// For how long, like 30d
+    #[arg(long = "for", value_name = "TIME")]
+    pub span: Span,
+    /// What it is for
+    #[arg(long, default_value = "")]
+    pub label: String,
+    /// The configuration, whose store the token goes into
+    #[arg(long, value_name = "FILE", default_value = "countersign.toml")]
+    pub config: PathBuf,
+}
+
+/// `completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// For which shell
+    pub shell: Shell,
+}

@@ -1,0 +1,160 @@
+//! The command line: its words, their help, and nothing else.
+
+mod args;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+pub use args::{
+    ApproveArgs, AuditArgs, AuditCommand, BecauseArgs, CheckArgs, CompletionsArgs, ConnectArgs, DemoArgs,
+    ExplainArgs, ExportArgs, ExtendArgs, IdArgs, ListArgs, LoginArgs, OutputArgs, ReplayArgs, RequestArgs,
+    RequestsArgs, RequestsCommand, ServeArgs, SessionsArgs, SessionsCommand, TokenCommand, TokenNewArgs, VerifyArgs,
+};
+
+/// Just-in-time access to production: ask, agree, connect, countersign.
+#[derive(Debug, Parser)]
+#[command(
+    name = "countersign",
+    version,
+    propagate_version = true,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    after_help = "\
+Examples:
+  countersign demo                                     try everything on this machine
+  countersign request orders-prod --for 1h --because INC-42
+  countersign connect orders-prod -- psql
+  countersign requests                                 what waits for you
+
+Exit codes: 0 done, 1 refused or failed, 2 wrong use."
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Write JSON instead of tables and sentences.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Where address and token are kept [default: ~/.config/countersign/credentials.toml]
+    #[arg(long, global = true, value_name = "FILE", env = "COUNTERSIGN_CREDENTIALS", hide_env_values = true)]
+    pub credentials: Option<PathBuf>,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run everything: the gateway, the console, the jobs
+    #[command(after_help = "Examples:
+  countersign serve --config /etc/countersign.toml
+  kill -HUP $(pidof countersign)                       read the file again")]
+    Serve(ServeArgs),
+    /// Start a whole world in a temporary folder, to try things
+    #[command(after_help = "Examples:
+  countersign demo                                     until Ctrl-C; prints commands to try
+  countersign demo --script                            plays the story by itself, and checks it")]
+    Demo(DemoArgs),
+    /// Is the file right? Each mistake with its line, and what to write instead
+    #[command(after_help = "Examples:
+  countersign check
+  countersign check --config staging.toml              also runs the rules' own tests")]
+    Check(CheckArgs),
+    /// What would happen to a statement, which rule says so, and who would be asked
+    #[command(after_help = "Examples:
+  countersign explain orders-prod 'DELETE FROM orders'
+  countersign explain --as ada@example.com orders-prod 'SELECT * FROM customers'
+  countersign explain --config countersign.toml --as ada@example.com orders-prod 'DROP TABLE orders'")]
+    Explain(ExplainArgs),
+    /// Sign in with a token
+    #[command(after_help = "Examples:
+  countersign login https://countersign.example.com    asks for the token, without showing it
+  countersign login --token-file token.txt
+  vault read -field=token … | countersign login")]
+    Login(LoginArgs),
+    /// Forget the token on this machine
+    #[command(after_help = "Example:
+  countersign logout                                   the token itself stays good: `countersign token revoke ID`")]
+    Logout,
+    /// Who am I?
+    #[command(after_help = "Example:
+  countersign whoami --json")]
+    Whoami,
+    /// What you may ask for, and what you hold
+    #[command(after_help = "Example:
+  countersign targets")]
+    Targets,
+    /// Ask for access
+    #[command(after_help = "Examples:
+  countersign request orders-prod --for 1h --because INC-42
+  countersign request orders-prod --level write --for 30m --because 'fix order 7' --wait
+  countersign request orders-prod --level admin --for 15m --because INC-43 --emergency")]
+    Request(RequestArgs),
+    /// Requests: yours, and those that wait for you
+    #[command(after_help = "Examples:
+  countersign requests
+  countersign requests --watch
+  countersign requests show req_4XK29QPA               the whole statement, its impact, and the votes")]
+    Requests(RequestsArgs),
+    /// Agree to a request
+    #[command(after_help = "Examples:
+  countersign approve req_4XK29QPA
+  countersign approve req_4XK29QPA --for 30m --level read --note 'after the 14:00 backup'")]
+    Approve(ApproveArgs),
+    /// Refuse a request
+    #[command(after_help = "Example:
+  countersign deny req_4XK29QPA --because 'not during the backup'")]
+    Deny(BecauseArgs),
+    /// Take your own request back
+    #[command(after_help = "Example:
+  countersign withdraw req_4XK29QPA")]
+    Withdraw(IdArgs),
+    /// Grants: who may use what, until when
+    #[command(after_help = "Examples:
+  countersign grants
+  countersign grants --all --json")]
+    Grants(ListArgs),
+    /// Ask for more time on a grant
+    #[command(after_help = "Example:
+  countersign extend grt_4XK29QPA --for 30m --because 'restore still runs'")]
+    Extend(ExtendArgs),
+    /// Take a grant back; its sessions end at once
+    #[command(after_help = "Example:
+  countersign revoke grt_4XK29QPA --because 'laptop stolen'")]
+    Revoke(BecauseArgs),
+    /// Connect to a target: start a client that is already signed in, or open a local port
+    #[command(after_help = "Examples:
+  countersign connect orders-prod -- psql
+  countersign connect orders-prod -- pg_dump -t orders
+  countersign connect orders-prod --port 5433          for DBeaver and the like; until Ctrl-C")]
+    Connect(ConnectArgs),
+    /// Sessions: who is connected, and what was done
+    #[command(after_help = "Examples:
+  countersign sessions --all
+  countersign sessions replay ses_4XK29QPA --speed 4
+  countersign sessions replay ses_4XK29QPA --text
+  countersign sessions end ses_4XK29QPA --because 'looks wrong'")]
+    Sessions(SessionsArgs),
+    /// The audit log: read it, verify it, take it away
+    #[command(after_help = "Examples:
+  countersign audit --from 120
+  countersign audit export --output audit.jsonl
+  countersign audit verify audit.jsonl                 offline")]
+    Audit(AuditArgs),
+    /// Tokens: make, list, revoke
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  countersign token new ada@example.com --for 30d --label laptop
+  countersign token list
+  countersign token revoke tok_4XK29QPA"
+    )]
+    Token(TokenCommand),
+    /// Completions for a shell
+    #[command(after_help = "Examples:
+  countersign completions bash > ~/.local/share/bash-completion/completions/countersign
+  countersign completions fish > ~/.config/fish/completions/countersign.fish")]
+    Completions(CompletionsArgs),
+}
+
+#[cfg(test)]
+mod tests;

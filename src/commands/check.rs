@@ -1,0 +1,44 @@
+//! `countersign check`: prints each mistake with its line, runs the rules' own tests; exits with 1 if there is one.
+
+use std::process::ExitCode;
+
+use serde::Serialize;
+
+use crate::cli::CheckArgs;
+use crate::config::{Config, ConfigError};
+use crate::failure::Failure;
+use crate::judge::Judge;
+use crate::screen::Screen;
+
+#[derive(Serialize)]
+struct Checked {
+    right: bool,
+    mistakes: Vec<String>,
+    warnings: Vec<String>,
+}
+
+pub(super) fn run(args: CheckArgs, screen: &Screen) -> Result<ExitCode, Failure> {
+    let name = args.config.display().to_string();
+    let checked = match Config::load(&args.config) {
+        Err(error @ ConfigError::Read { .. }) => return Err(Failure::new(error.to_string())),
+        Err(ConfigError::Mistakes(mistakes)) => Checked { right: false, mistakes, warnings: Vec::new() },
+        Ok(config) => {
+            let judge =
+                Judge::start().map_err(|error| Failure::new(format!("the parser does not start: {error}")))?;
+            let mistakes: Vec<String> = judge.examine(&config.policy).iter().map(|one| one.render(&name)).collect();
+            let warnings = config.policy.warnings().iter().map(|one| one.render(&name)).collect();
+            Checked { right: mistakes.is_empty(), mistakes, warnings }
+        }
+    };
+    screen.show(&checked, || {
+        let mut text =
+            checked.mistakes.iter().chain(&checked.warnings).fold(String::new(), |all, one| all + one + "\n");
+        text.push_str(&match checked.mistakes.len() {
+            0 => format!("{name} is right\n"),
+            1 => format!("{name}: 1 mistake\n"),
+            many => format!("{name}: {many} mistakes\n"),
+        });
+        text
+    })?;
+    Ok(if checked.right { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

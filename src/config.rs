@@ -1,0 +1,102 @@
+//! The one file, read into each crate's own configuration.
+//!
+//! The file is read twice, on purpose: here for how Countersign runs, and by `workflows::policy` for what may be. Each
+//! reader knows all top-level names, so that a misspelt one is refused by both.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use workflows::engine::{KeysConfig, RecordingsConfig, StoreConfig};
+use workflows::policy::{Mistake, Policy};
+
+/// How Countersign runs, and what may be.
+#[derive(Debug)]
+pub struct Config {
+    /// `[store]`
+    pub store: StoreConfig,
+    /// `[keys]`
+    pub keys: KeysConfig,
+    /// `[recordings]`
+    pub recordings: RecordingsConfig,
+    /// `[gateway]`
+    pub gateway: gateway::Config,
+    /// `[console]`
+    pub console: console::Config,
+    /// Everything else.
+    pub policy: Policy,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "the policy's tables are named here so that only misspelt names are unknown")]
+struct File {
+    #[serde(default)]
+    store: StoreConfig,
+    #[serde(default)]
+    keys: KeysConfig,
+    #[serde(default)]
+    recordings: RecordingsConfig,
+    #[serde(default)]
+    gateway: gateway::Config,
+    #[serde(default)]
+    console: console::Config,
+    zone: Option<IgnoredAny>,
+    auditors: Option<IgnoredAny>,
+    administrators: Option<IgnoredAny>,
+    target: Option<IgnoredAny>,
+    group: Option<IgnoredAny>,
+    rotation: Option<IgnoredAny>,
+    access: Option<IgnoredAny>,
+    emergency: Option<IgnoredAny>,
+    rule: Option<IgnoredAny>,
+    mask: Option<IgnoredAny>,
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file could not be read.
+    #[error("`{path}` could not be read; `--config FILE` names another")]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file is wrong. Every mistake with its line and what to write instead.
+    #[error("{}", .0.join("\n"))]
+    Mistakes(Vec<String>),
+}
+
+impl Config {
+    /// Reads a file.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text =
+            std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        Self::parse(&text, &path.display().to_string())
+    }
+
+    /// Reads a text; `name` is what mistakes call the file.
+    pub fn parse(text: &str, name: &str) -> Result<Self, ConfigError> {
+        let wrong = |mistakes: &[Mistake]| {
+            ConfigError::Mistakes(mistakes.iter().map(|mistake| mistake.render(name)).collect())
+        };
+        let policy = Policy::parse(text).map_err(|mistakes| wrong(&mistakes))?;
+        let file: File = toml::from_str(text).map_err(|error| wrong(&[Mistake::of_toml(text, &error)]))?;
+        let unsafe_settings: Vec<String> = file.gateway.check().into_iter().chain(file.console.check()).collect();
+        if !unsafe_settings.is_empty() {
+            let lines = unsafe_settings.into_iter().map(|what| format!("{name}: {what}")).collect();
+            return Err(ConfigError::Mistakes(lines));
+        }
+        Ok(Self {
+            store: file.store,
+            keys: file.keys,
+            recordings: file.recordings,
+            gateway: file.gateway,
+            console: file.console,
+            policy,
+        })
+    }
+}

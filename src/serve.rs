@@ -1,0 +1,125 @@
+//! The composition root: the only place where the crates meet. Bind first, run later; the first failure stops all.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use console::{Console, Gauges, documents};
+use gateway::Gateway;
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info};
+use workflows::clock::{Clock, Timestamp};
+use workflows::policy::Policy;
+use workflows::target::TargetName;
+use workflows::{Faults, Workflows};
+
+use crate::config::Config;
+use crate::judge::{self, Judge};
+
+/// How long sessions are given to end when Countersign is stopped.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// What tests put in place of the real thing, and what they want to know.
+#[derive(Debug)]
+pub struct Parts {
+    /// Where time comes from.
+    pub clock: Clock,
+    /// Which commit fails, for crash tests.
+    pub faults: Faults,
+    /// Told once everything listens.
+    pub ready: Option<oneshot::Sender<Ready>>,
+}
+
+impl Parts {
+    /// The real thing.
+    pub fn real() -> Self {
+        Self { clock: Clock::System, faults: Faults::default(), ready: None }
+    }
+}
+
+/// Where everything listens.
+#[derive(Debug)]
+pub struct Ready {
+    /// PostgreSQL clients.
+    pub postgres: SocketAddr,
+    /// The API.
+    pub console: SocketAddr,
+    /// The engine, for whoever runs in the same process.
+    pub workflows: Workflows,
+}
+
+/// Runs everything until `stop`, or until one part fails.
+pub async fn serve(config: Config, parts: Parts, stop: CancellationToken) -> anyhow::Result<()> {
+    let engine = workflows::Config {
+        store: config.store,
+        keys: config.keys,
+        recordings: config.recordings,
+        policy: config.policy,
+        faults: parts.faults,
+    };
+    let workflows = Workflows::start(engine, parts.clock).await.context("the engine could not be started")?;
+    let encrypted = config.gateway.tls.is_some();
+    let gateway = Gateway::bind(config.gateway, workflows.clone()).await.context("the gateway can't listen")?;
+    let postgres = gateway.postgres_addr();
+    let judge = Judge::start().context("the parser's threads could not be started")?;
+    let explain = move |policy: &Policy, person: &str, target: &TargetName, sql: &str, now: Timestamp| {
+        judge::document(&judge.explain(policy, person, target, sql, now))
+    };
+    let console = Console::bind(config.console, workflows.clone(), Gauges::new())
+        .await
+        .context("the console can't listen")?
+        .with_postgres(documents::Gateway { address: postgres.to_string(), tls: encrypted })
+        .with_explain(Arc::new(explain));
+    let api = console.local_addr();
+    info!("PostgreSQL on {postgres}, API on http://{api}");
+
+    let mut tasks = JoinSet::new();
+    // The engine stops last: what ends during the drain is still noted and signed.
+    let engine_stop = CancellationToken::new();
+    let mut engine = JoinSet::new();
+    engine.spawn(workflows.clone().run_owned(engine_stop.clone()));
+    let (gateway_stop, console_stop) = (stop.clone(), stop.clone());
+    tasks.spawn(async move {
+        gateway.run(gateway_stop).await;
+        Ok(())
+    });
+    tasks.spawn(async move { console.run(console_stop).await.map_err(anyhow::Error::from) });
+    if let Some(ready) = parts.ready {
+        // A test that no longer waits is no reason to stop.
+        let _unheard = ready.send(Ready { postgres, console: api, workflows });
+    }
+    let outcome = drain(tasks, stop).await;
+    engine_stop.cancel();
+    while engine.join_next().await.is_some() {}
+    outcome
+}
+
+/// Waits for every part. The first that ends stops the others; who does not stop in time is aborted.
+async fn drain(mut tasks: JoinSet<anyhow::Result<()>>, stop: CancellationToken) -> anyhow::Result<()> {
+    let mut outcome = Ok(());
+    let mut note = |ended: Result<anyhow::Result<()>, tokio::task::JoinError>| {
+        let ended = ended.map_err(anyhow::Error::from).flatten();
+        if let Err(failure) = ended {
+            error!("a part failed: {failure:#}");
+            if outcome.is_ok() {
+                outcome = Err(failure);
+            }
+        }
+    };
+    if let Some(ended) = tasks.join_next().await {
+        note(ended);
+    }
+    stop.cancel();
+    let rest = async {
+        while let Some(ended) = tasks.join_next().await {
+            note(ended);
+        }
+    };
+    if tokio::time::timeout(DRAIN, rest).await.is_err() {
+        tasks.abort_all();
+    }
+    outcome
+}
