@@ -93,11 +93,28 @@ async fn ctrl_c_withdraws_a_hold() {
     psql.until("held by rule").await;
     let held = world.held().await;
     psql.interrupt();
-    psql.until("ERROR").await;
-    psql.ask("SELECT 41 + 1 AS answer;", "42").await;
+    let error = psql.until("ERROR").await;
+    assert!(error.contains("withdrawn"), "{error}");
     let linus = world.person("linus").await;
     let request = world.workflows().show_request(&linus, held.id).await.unwrap();
     assert_eq!(request.state.as_str(), "withdrawn");
+    assert_eq!(world.server("SELECT count(*) FROM orders"), "3");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_goes_on_after_a_withdrawn_hold() {
+    let world = World::start().await;
+    world.grant("ada", Access::Write, Span::hours(1)).await;
+    let (client, _driving) = world.client("ada").await;
+    let cancel = client.cancel_token();
+    let work = client.execute("DELETE FROM orders", &[]);
+    let (done, ()) = tokio::join!(work, async {
+        world.held().await;
+        cancel.cancel_query(tokio_postgres::NoTls).await.unwrap();
+    });
+    let error = done.expect_err("withdrawn");
+    assert_eq!(error.code().map(|code| code.code()), Some("57014"));
+    assert_eq!(client.query("SELECT 1", &[]).await.expect("the connection goes on").len(), 1);
     assert_eq!(world.server("SELECT count(*) FROM orders"), "3");
 }
 

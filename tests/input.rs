@@ -99,7 +99,7 @@ fn a_broken_file_is_refused_with_lines_and_what_to_write_instead() {
     use countersign::config::Config;
     let policy = crate::world::POLICY.replace("@GATEWAY@", "");
     for (from, to, words) in [
-        ("[group]", "[group", "1"),
+        ("[group]", "[group", "unclosed"),
         ("who = \"group:orders\"", "who = \"group:order\"", "group:orders"),
         ("do = \"hold\"", "do = \"hodl\"", "hold"),
         ("op.writes", "op.wrtes", "writes"),

@@ -1,6 +1,8 @@
 //! Every end-to-end test: real PostgreSQL and real clients through the real `serve()`. One binary, to build it once.
 #![allow(
     missing_docs,
+    missing_debug_implementations,
+    unreachable_pub,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,

@@ -151,7 +151,7 @@ async fn the_recording_holds_what_the_person_saw() {
     assert!(recorded.contains("SELECT * FROM customers"), "{recorded}");
     for path in crate::world::files(&world.folder.path().join("recordings")) {
         for record in workflows::evidence::recording::Reader::open(&path, None).unwrap() {
-            if let workflows::evidence::recording::Event::Output { bytes, .. } = record.unwrap().event {
+            if let workflows::evidence::recording::Event::Output { bytes, .. } = record.unwrap().what {
                 assert_hidden(&String::from_utf8_lossy(&bytes), "the recording");
             }
         }

@@ -112,7 +112,16 @@ async fn a_cancel_reaches_the_statement_and_nothing_else() {
         .await;
     psql.interrupt();
     psql.until("canceling statement").await;
-    psql.ask("SELECT 41 + 1 AS answer;", "42").await;
+    let (client, _driving) = world.client("ada").await;
+    let cancel = client.cancel_token();
+    let (done, ()) = tokio::join!(client.execute("SELECT pg_sleep(600)", &[]), async {
+        world.until_server("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%' AND state = 'active' AND usename = 'cs_write'", "1").await;
+        cancel.cancel_query(tokio_postgres::NoTls).await.unwrap();
+    });
+    assert_eq!(done.expect_err("cancelled").code().map(|code| code.code()), Some("57014"));
+    // A cancel that comes late hits nothing.
+    cancel.cancel_query(tokio_postgres::NoTls).await.unwrap();
+    assert_eq!(client.query("SELECT pg_sleep(0.2)", &[]).await.expect("the connection goes on").len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

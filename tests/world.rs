@@ -18,6 +18,7 @@ use workflows::Workflows;
 use workflows::approval::Terms;
 use workflows::clock::{Clock, ManualClock, Span, Timestamp};
 use workflows::engine::{AccessAsk, Choice, Filter};
+use workflows::evidence::recording::Event;
 use workflows::id::{GrantId, RequestId};
 use workflows::identity::Authenticated;
 use workflows::request::{Request, What};
@@ -322,10 +323,27 @@ impl World {
         for path in files(&self.folder.path().join("recordings")) {
             let reader = workflows::evidence::recording::Reader::open(&path, None).expect("a recording");
             for record in reader {
-                text.push_str(&format!("{:?}\n", record.expect("a record").event));
+                text.push_str(&spoken(&record.expect("a record").what));
             }
         }
         text
+    }
+}
+
+/// A record as text. Its own `Debug` says nothing of what it holds.
+pub fn spoken(event: &Event) -> String {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    match event {
+        Event::Begin { json } | Event::End { json } => format!("{json}\n"),
+        Event::Intent { op, text: said, verdict, detail, .. } => {
+            format!("intent {op} {verdict} {detail}: {}\n", text(said))
+        }
+        Event::Hold { op, request, rule } => format!("hold {op} {request} {rule}\n"),
+        Event::Settled { op, outcome, by, because } => format!("settled {op} {outcome} {by} {because}\n"),
+        Event::Output { op, bytes } => format!("output {op} {}\n", text(bytes)),
+        Event::Outcome { op, tag, rows, error, .. } => format!("outcome {op} {tag} {rows} {error:?}\n"),
+        Event::Note { text } => format!("note {text}\n"),
+        Event::Masked { op, what, count } => format!("masked {op} {what} {count}\n"),
     }
 }
 
@@ -400,11 +418,6 @@ impl Psql {
     pub async fn ask(&mut self, sql: &str, text: &str) -> String {
         self.send(sql).await;
         self.until(text).await
-    }
-
-    /// Whether it said something so far.
-    pub fn has_said(&self, text: &str) -> bool {
-        self.said.iter().any(|line| line.contains(text))
     }
 
     /// Ctrl-C.

@@ -9,6 +9,7 @@ mod people;
 mod requests;
 mod sessions;
 mod start;
+mod votes;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -21,9 +22,10 @@ pub use find::{Filter, FindError, TargetView};
 pub use grants::RevokeError;
 pub use live::{Admission, Life, LiveSession};
 pub use people::{AuthenticateError, IssueError, Issued, SuspendError, TokenView};
-pub use requests::{AccessAsk, Asked, Choice, RequestError, VoteError, WithdrawError};
+pub use requests::{AccessAsk, Asked, RequestError, WithdrawError};
 pub use sessions::{AdmitError, BeginError, Client, EndError, Held, HoldError, SpendError};
 pub use start::{Config, KeysConfig, RecordingsConfig, StartError, StoreConfig};
+pub use votes::{Choice, VoteError};
 
 use crate::bell::Bell;
 use crate::clock::{Clock, Timestamp};

@@ -1,20 +1,19 @@
-//! Asking and deciding.
+//! Asking, and taking back what was asked.
 
 use serde_json::json;
 use tracing::info;
 
 use super::people::STORE_IS_GONE;
 use super::{Workflows, transact};
-use crate::approval::{Terms, Vote};
 use crate::clock::{Span, Timestamp};
-use crate::grant::{self, Grant};
+use crate::grant::Grant;
 use crate::id::{GrantId, RequestId};
 use crate::identity::{Authenticated, Identity};
 use crate::notice::Kind;
 use crate::policy::{Ask, Policy, Refusal, Route};
-use crate::request::{Effect, Event, Refused, Request, State, What};
+use crate::request::{Event, Refused, Request, State, What};
 use crate::store::audit::{self, Note};
-use crate::store::{StoreError, Tx, grants, notices, requests};
+use crate::store::{StoreError, grants, notices, requests};
 use crate::target::{Access, TargetName};
 use crate::told::{Fault, Told};
 
@@ -44,25 +43,8 @@ pub struct Asked {
     pub people: Vec<String>,
 }
 
-/// What somebody says to a request.
-#[derive(Clone, Debug)]
-pub enum Choice {
-    /// Yes, or yes to less.
-    Approve {
-        /// To what, where it is less.
-        terms: Terms,
-        /// Words that the requester sees; at most 1,000 characters.
-        note: Option<String>,
-    },
-    /// No.
-    Deny {
-        /// Why: 1 to 1,000 characters.
-        because: String,
-    },
-}
-
 /// Longest text that a person may write, in characters.
-const LONGEST_TEXT: usize = 1_000;
+pub(super) const LONGEST_TEXT: usize = 1_000;
 
 pub(super) fn is_text(text: &str) -> bool {
     !text.trim().is_empty() && text.chars().count() <= LONGEST_TEXT
@@ -135,64 +117,6 @@ impl Told for RequestError {
             Self::Already { .. } | Self::Pending(_) => Fault::Conflict,
             Self::ReviewOwed | Self::Emergency => Fault::Refused,
             Self::NoGrant(_) => Fault::Missing,
-            Self::Clock | Self::Store(_) => Fault::Ours,
-        }
-    }
-}
-
-/// Why a vote did not count.
-#[derive(Debug, thiserror::Error)]
-pub enum VoteError {
-    /// There is no such request, or the voter may not know of it.
-    #[error("there is no request `{0}`, or you may not decide on it")]
-    Missing(RequestId),
-    /// The state machine says no.
-    #[error(transparent)]
-    Refused(#[from] Refused),
-    /// A denial needs a reason, a note has a limit.
-    #[error("say why in 1 to {LONGEST_TEXT} characters")]
-    Because,
-    /// The policy has changed since it was asked, and no longer permits it (G6).
-    #[error("the policy no longer permits what was asked; the requester has to ask anew")]
-    PolicyChanged,
-    /// The approval would give nothing.
-    #[error("`{0}` is more than was asked for; approve less, or leave it out")]
-    MoreThanAsked(String),
-    /// G3.
-    #[error(
-        "this machine's clock differs from the store's by more than 2 s, so it issues no grants; tell the platform team"
-    )]
-    Clock,
-    /// The store.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-impl Told for VoteError {
-    fn told(&self) -> String {
-        match self {
-            Self::Refused(Refused::Own) => "nobody decides on their own request; somebody else has to".to_owned(),
-            Self::Refused(Refused::NotAsked) => {
-                "you are not among those who were asked, so your vote doesn't count".to_owned()
-            }
-            Self::Refused(Refused::Settled(state)) => format!("it is too late: the request is {state} already"),
-            Self::Store(_) => STORE_IS_GONE.to_owned(),
-            Self::Missing(_)
-            | Self::Refused(Refused::NotApproved(_) | Refused::Differs)
-            | Self::Because
-            | Self::PolicyChanged
-            | Self::MoreThanAsked(_)
-            | Self::Clock => self.to_string(),
-        }
-    }
-
-    fn fault(&self) -> Fault {
-        match self {
-            Self::Missing(_) => Fault::Missing,
-            Self::Refused(Refused::Settled(_)) => Fault::Conflict,
-            Self::Refused(Refused::Own | Refused::NotAsked | Refused::NotApproved(_) | Refused::Differs)
-            | Self::PolicyChanged => Fault::Refused,
-            Self::Because | Self::MoreThanAsked(_) => Fault::Asker,
             Self::Clock | Self::Store(_) => Fault::Ours,
         }
     }
@@ -367,75 +291,6 @@ impl Workflows {
         Ok(Asked { request, grant: Some(grant), people })
     }
 
-    /// Votes on a request.
-    pub async fn vote(&self, who: &Authenticated, id: RequestId, choice: Choice) -> Result<Request, VoteError> {
-        let text_is_right = match &choice {
-            Choice::Approve { note, .. } => note.as_deref().is_none_or(is_text),
-            Choice::Deny { because } => is_text(because),
-        };
-        if !text_is_right {
-            return Err(VoteError::Because);
-        }
-        let voter = who.identity();
-        let request = transact!(self, VoteError, |tx| {
-            let (policy, now) = (self.policy(), self.now());
-            let found = requests::get(tx, id).await?.ok_or(VoteError::Missing(id))?;
-            // G6: earlier voters who have left the group since then no longer count.
-            let request = found.request.recount(|name, request| policy.serves(request, name, now));
-            let serves = policy.serves(&request, &voter.name, now);
-            if serves.is_empty() && request.by != *voter {
-                return Err(if !self.sees_request(&policy, voter, &request) {
-                    VoteError::Missing(id)
-                } else if request.state.is_final() {
-                    Refused::Settled(request.state.as_str()).into()
-                } else {
-                    Refused::NotAsked.into()
-                });
-            }
-            let event = event_of(&request, voter, &choice, serves, now)?;
-            let step = request.step(event, now)?;
-            requests::change(tx, &step.request, found.version).await?;
-            let grant = self.carry_out(tx, &policy, &step.request, step.effects, now).await?;
-            notices::add(tx, &Kind::Changed { request: id }, &step.request.needs.asked(true), now).await?;
-            audit::append(tx, vote_note(&step.request, voter, &choice, grant, &policy), now).await?;
-            Ok(step.request)
-        })?;
-        info!(request.id = %id, "request `{id}` is {}", request.state.as_str());
-        self.refresh_live().await?;
-        Ok(request)
-    }
-
-    /// Does what a step asks for, in its transaction.
-    pub(crate) async fn carry_out(
-        &self,
-        tx: &mut Tx,
-        policy: &Policy,
-        request: &Request,
-        effects: Vec<Effect>,
-        now: Timestamp,
-    ) -> Result<Option<GrantId>, VoteError> {
-        let mut made = None;
-        for effect in effects {
-            match effect {
-                Effect::Grant { access, span } => {
-                    if !self.clock_is_right() {
-                        return Err(VoteError::Clock);
-                    }
-                    made = Some(grant_it(tx, policy, request, access, span, now).await?);
-                }
-                Effect::Reviewed(grant) => grants::reviewed(tx, grant, now).await?,
-                Effect::Ask(more) => {
-                    let overdue = match request.what {
-                        What::Review { .. } => Kind::ReviewOverdue { request: request.id },
-                        What::Access { .. } | What::Operation { .. } => Kind::Escalated { request: request.id },
-                    };
-                    notices::add(tx, &overdue, &more, now).await?;
-                }
-            }
-        }
-        Ok(made)
-    }
-
     /// Takes back one's own request.
     pub async fn withdraw(&self, who: &Authenticated, id: RequestId) -> Result<Request, WithdrawError> {
         let by = who.identity();
@@ -466,7 +321,7 @@ pub(super) fn people_asked(policy: &Policy, request: &Request, now: Timestamp) -
     people
 }
 
-fn new_grant(request: &Request, access: Access, span: Span, emergency: bool, now: Timestamp) -> Grant {
+pub(super) fn new_grant(request: &Request, access: Access, span: Span, emergency: bool, now: Timestamp) -> Grant {
     Grant {
         id: GrantId::new(),
         request: request.id,
@@ -481,62 +336,6 @@ fn new_grant(request: &Request, access: Access, span: Span, emergency: bool, now
     }
 }
 
-/// Makes the grant, or moves the end of the one that is to be extended.
-async fn grant_it(
-    tx: &mut Tx,
-    policy: &Policy,
-    request: &Request,
-    access: Access,
-    span: Span,
-    now: Timestamp,
-) -> Result<GrantId, VoteError> {
-    let What::Access { target, extends, .. } = &request.what else { return Err(VoteError::PolicyChanged) };
-    // G6: the policy now has its say too: whether, and for how long.
-    let asked = Ask { by: &request.by.name, target, access, span: Span::ZERO, emergency: false };
-    let route = policy.route(&asked, now).map_err(|_| VoteError::PolicyChanged)?;
-    let span = span.min(route.at_most);
-    let to = [crate::approval::Who::Person(request.by.name.clone())];
-    let id = match extends {
-        None => {
-            let grant = new_grant(request, access, span, false, now);
-            grants::add(tx, &grant).await?;
-            grant.id
-        }
-        Some(id) => {
-            let found = grants::get(tx, *id).await?.ok_or(VoteError::PolicyChanged)?;
-            let over = |_| VoteError::Refused(Refused::Settled("over with its grant"));
-            let grant = found.grant.step(grant::Event::Extend(span), now).map_err(over)?;
-            grants::change(tx, &grant, found.version).await?;
-            *id
-        }
-    };
-    notices::add(tx, &Kind::Granted { grant: id }, &to, now).await?;
-    Ok(id)
-}
-
-fn event_of(
-    request: &Request,
-    voter: &Identity,
-    choice: &Choice,
-    serves: Vec<usize>,
-    now: Timestamp,
-) -> Result<Event, VoteError> {
-    match choice {
-        Choice::Deny { because } => Ok(Event::Deny { by: voter.clone(), because: because.clone() }),
-        Choice::Approve { terms, note } => {
-            if let What::Access { access, span, .. } = &request.what {
-                if let Some(more) = terms.access.filter(|level| level > access) {
-                    return Err(VoteError::MoreThanAsked(more.to_string()));
-                }
-                if let Some(more) = terms.span.filter(|longer| longer > span) {
-                    return Err(VoteError::MoreThanAsked(more.to_string()));
-                }
-            }
-            Ok(Event::Approve(Vote { by: voter.clone(), at: now, terms: *terms, note: note.clone(), serves }))
-        }
-    }
-}
-
 fn asked_note<'a>(request: &'a Request, rule: &str, policy: &Policy) -> Note<'a> {
     let detail = json!({
         "what": request.what,
@@ -546,19 +345,4 @@ fn asked_note<'a>(request: &'a Request, rule: &str, policy: &Policy) -> Note<'a>
         "policy": policy.hash(),
     });
     Note { actor: &request.by.name, verb: "request", about: request.id.to_string(), detail }
-}
-
-fn vote_note<'a>(
-    request: &Request,
-    voter: &'a Identity,
-    choice: &Choice,
-    grant: Option<GrantId>,
-    policy: &Policy,
-) -> Note<'a> {
-    let (verb, said) = match choice {
-        Choice::Approve { terms, note } => ("approve", json!({ "terms": terms, "note": note })),
-        Choice::Deny { because } => ("deny", json!({ "because": because })),
-    };
-    let detail = json!({ "said": said, "state": request.state.as_str(), "grant": grant, "policy": policy.hash() });
-    Note { actor: &voter.name, verb, about: request.id.to_string(), detail }
 }
