@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use console::{Console, Gauges, documents};
+use console::{Console, Gate, Gauges, documents};
 use gateway::Gateway;
+use gateway::observe::Observer;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -40,6 +41,50 @@ impl Parts {
     }
 }
 
+/// The gateway's news, as the console counts them.
+#[derive(Debug)]
+struct Counted(Gauges);
+
+impl Observer for Counted {
+    fn session_began(&self) {
+        self.0.session_began();
+    }
+
+    fn session_ended(&self, masked: u64) {
+        self.0.session_ended();
+        self.0.masked(masked);
+    }
+
+    fn passed(&self) {
+        self.0.operation(Gate::Open);
+    }
+
+    fn refused(&self) {
+        self.0.operation(Gate::Shut);
+    }
+
+    fn hold_began(&self) {
+        self.0.operation(Gate::Hold);
+        self.0.hold_began();
+    }
+
+    fn hold_ended(&self) {
+        self.0.hold_ended();
+    }
+
+    fn released(&self, after: Duration) {
+        self.0.released(after);
+    }
+
+    fn recording_failed(&self) {
+        self.0.recording_failed();
+    }
+
+    fn store_failed(&self) {
+        self.0.store_failed();
+    }
+}
+
 /// Where everything listens.
 #[derive(Debug)]
 pub struct Ready {
@@ -62,13 +107,16 @@ pub async fn serve(config: Config, parts: Parts, stop: CancellationToken) -> any
     };
     let workflows = Workflows::start(engine, parts.clock).await.context("the engine could not be started")?;
     let encrypted = config.gateway.tls.is_some();
-    let gateway = Gateway::bind(config.gateway, workflows.clone()).await.context("the gateway can't listen")?;
+    let gauges = Gauges::new();
+    let observer = Arc::new(Counted(gauges.clone()));
+    let gateway =
+        Gateway::bind(config.gateway, workflows.clone(), observer).await.context("the gateway can't listen")?;
     let postgres = gateway.postgres_addr();
     let judge = Judge::start().context("the parser's threads could not be started")?;
     let explain = move |policy: &Policy, person: &str, target: &TargetName, sql: &str, now: Timestamp| {
         judge::document(&judge.explain(policy, person, target, sql, now))
     };
-    let console = Console::bind(config.console, workflows.clone(), Gauges::new())
+    let console = Console::bind(config.console, workflows.clone(), gauges)
         .await
         .context("the console can't listen")?
         .with_postgres(documents::Gateway { address: postgres.to_string(), tls: encrypted })

@@ -113,7 +113,7 @@ async fn a_connection_goes_on_after_a_withdrawn_hold() {
         cancel.cancel_query(tokio_postgres::NoTls).await.unwrap();
     });
     let error = done.expect_err("withdrawn");
-    assert_eq!(error.code().map(|code| code.code()), Some("57014"));
+    assert_eq!(error.code().map(tokio_postgres::error::SqlState::code), Some("57014"));
     assert_eq!(client.query("SELECT 1", &[]).await.expect("the connection goes on").len(), 1);
     assert_eq!(world.server("SELECT count(*) FROM orders"), "3");
 }
@@ -169,7 +169,7 @@ async fn the_extended_protocol_is_held_with_its_values() {
     let deny = async { world.deny("linus", world.held().await.id).await };
     let (again, ()) = tokio::join!(again, deny);
     let error = again.expect_err("denied");
-    assert_eq!(error.code().map(|code| code.code()), Some("42501"));
+    assert_eq!(error.code().map(tokio_postgres::error::SqlState::code), Some("42501"));
     let rows = client.query("SELECT 1", &[]).await.expect("the connection goes on");
     assert_eq!(rows.len(), 1);
 }
@@ -182,9 +182,9 @@ async fn a_refusal_in_the_extended_protocol_aborts_its_transaction() {
     let transaction = client.transaction().await.unwrap();
     transaction.execute("UPDATE orders SET total = 0 WHERE id = 1", &[]).await.unwrap();
     let refused = transaction.execute("DROP TABLE orders", &[]).await.expect_err("refused");
-    assert_eq!(refused.code().map(|code| code.code()), Some("42501"));
+    assert_eq!(refused.code().map(tokio_postgres::error::SqlState::code), Some("42501"));
     let aborted = transaction.query("SELECT 1", &[]).await.expect_err("aborted");
-    assert_eq!(aborted.code().map(|code| code.code()), Some("25P02"));
+    assert_eq!(aborted.code().map(tokio_postgres::error::SqlState::code), Some("25P02"));
     transaction.rollback().await.unwrap();
     client.query("SELECT 1", &[]).await.expect("the connection goes on");
     assert_eq!(world.server("SELECT total FROM orders WHERE id = 1"), "10");

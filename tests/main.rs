@@ -17,6 +17,8 @@ mod expiry;
 mod holds;
 mod input;
 mod masking;
+mod outage;
 mod postgres;
+mod process;
 mod story;
 mod world;

@@ -57,6 +57,12 @@ async fn no_way_of_asking_shows_a_masked_column() {
         "WITH w AS (SELECT substr(phone, 1) AS x FROM customers) SELECT x FROM w",
         "SELECT phone FROM customers UNION SELECT 'x'",
         "SELECT address FROM contacts",
+        "SELECT upper(address) FROM contacts",
+        "SELECT way FROM reach",
+        "SELECT reverse(way) || '!' FROM reach",
+        "SELECT x FROM (SELECT lower(way) AS x FROM reach) s",
+        "COPY (SELECT upper(way) FROM reach) TO STDOUT",
+        "SELECT r FROM reach r",
         "SELECT born FROM customers",
         "SELECT born::text FROM customers",
         "SELECT max(born) FROM customers",
@@ -118,7 +124,7 @@ async fn the_binary_format_is_masked_as_well() {
     assert_eq!(row.get::<_, i32>(0), 1);
     assert_eq!(row.get::<_, &str>(1), "Mira Weber");
     let email: &str = row.get(2);
-    assert!(email.starts_with("m***") && email.ends_with(".com"), "{email}");
+    assert!(email.starts_with("m***") && email.contains(".com"), "{email}");
     assert!(!row.get::<_, &str>(3).contains("123"));
     assert_eq!(row.get::<_, &str>(4), "****-****-****-1111");
     let born: Option<&str> = row.get(5);

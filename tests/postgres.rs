@@ -43,7 +43,7 @@ async fn the_extended_protocol_prepared_statements_and_portals_work() {
     }
     transaction.commit().await.unwrap();
     let error = client.query("SELECT nothing", &[]).await.unwrap_err();
-    assert_eq!(error.code().map(|code| code.code()), Some("42703"));
+    assert_eq!(error.code().map(tokio_postgres::error::SqlState::code), Some("42703"));
     let answers = client.simple_query("SELECT 1; SELECT 2, 3").await.unwrap();
     let rows = answers.iter().filter(|answer| matches!(answer, SimpleQueryMessage::Row(_))).count();
     assert_eq!(rows, 2);
@@ -118,7 +118,7 @@ async fn a_cancel_reaches_the_statement_and_nothing_else() {
         world.until_server("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%' AND state = 'active' AND usename = 'cs_write'", "1").await;
         cancel.cancel_query(tokio_postgres::NoTls).await.unwrap();
     });
-    assert_eq!(done.expect_err("cancelled").code().map(|code| code.code()), Some("57014"));
+    assert_eq!(done.expect_err("cancelled").code().map(tokio_postgres::error::SqlState::code), Some("57014"));
     // A cancel that comes late hits nothing.
     cancel.cancel_query(tokio_postgres::NoTls).await.unwrap();
     assert_eq!(client.query("SELECT pg_sleep(0.2)", &[]).await.expect("the connection goes on").len(), 1);

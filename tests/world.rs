@@ -1,8 +1,10 @@
 //! A whole world for a test: a real PostgreSQL, the real `serve()`, real clients. Everything is gone when it is dropped.
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use countersign::config::Config;
@@ -117,6 +119,7 @@ INSERT INTO order_items VALUES (1, 1), (1, 2), (2, 1);
 CREATE TABLE vault (secret TEXT);
 INSERT INTO vault VALUES ('open sesame');
 CREATE VIEW contacts AS SELECT id, email AS address FROM customers;
+CREATE VIEW reach AS SELECT id, address AS way, length(address) AS size FROM contacts;
 GRANT USAGE ON SCHEMA public TO cs_read, cs_write;
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO cs_read, cs_write;
 GRANT INSERT, UPDATE, DELETE, TRUNCATE ON ALL TABLES IN SCHEMA public TO cs_write;
@@ -131,11 +134,13 @@ pub struct Start {
     pub clock: Clock,
     /// Where the target is; the world's own PostgreSQL where there is none.
     pub address: Option<String>,
+    /// The store's URL; SQLite in the world's folder where there is none.
+    pub store: Option<String>,
 }
 
 impl Default for Start {
     fn default() -> Self {
-        Self { edits: Vec::new(), clock: Clock::System, address: None }
+        Self { edits: Vec::new(), clock: Clock::System, address: None, store: None }
     }
 }
 
@@ -146,6 +151,7 @@ pub struct World {
     text: String,
     stop: CancellationToken,
     serving: JoinSet<anyhow::Result<()>>,
+    tokens: Mutex<HashMap<String, String>>,
 }
 
 impl World {
@@ -183,12 +189,12 @@ impl World {
             text = text.replace(from.as_str(), to);
         }
         let text = text
-            .replace("@STORE@", "sqlite:@FOLDER@/store.db")
+            .replace("@STORE@", start.store.as_deref().unwrap_or("sqlite:@FOLDER@/store.db"))
             .replace("@GATEWAY@", "")
             .replace("@ADDRESS@", &address)
             .replace("@FOLDER@", &at);
         let (ready, stop, serving) = run(&text, start.clock).await;
-        Self { postgres, ready, folder, text, stop, serving }
+        Self { postgres, ready, folder, text, stop, serving, tokens: Mutex::default() }
     }
 
     pub fn workflows(&self) -> &Workflows {
@@ -217,7 +223,9 @@ impl World {
     }
 
     pub async fn token(&self, name: &str) -> Secret<String> {
-        self.workflows().issue("test", name, Span::hours(24 * 300), "test").await.expect("a token").token
+        let token = self.workflows().issue("test", name, Span::hours(24 * 300), "test").await.expect("a token").token;
+        self.tokens.lock().expect("no panic").insert(name.to_owned(), token.reveal().clone());
+        token
     }
 
     pub async fn person(&self, name: &str) -> Authenticated {
@@ -278,6 +286,21 @@ impl World {
         let way = format!("host=127.0.0.1 port={} user={name} dbname=orders-prod", self.ready.postgres.port());
         psql.args(["-X", "-d", &way]).env("PGPASSWORD", token.reveal()).env("LC_ALL", "C.UTF-8");
         psql
+    }
+
+    /// The same with the last token that was made for somebody, while the store is away.
+    pub fn command_with_known_token(&self, name: &str) -> Command {
+        let mut psql = Command::new(self.postgres.program("psql"));
+        let way = format!("host=127.0.0.1 port={} user={name} dbname=orders-prod", self.ready.postgres.port());
+        let tokens = self.tokens.lock().expect("no panic");
+        psql.args(["-X", "-d", &way]).env("PGPASSWORD", tokens.get(name).expect("a token")).env("LC_ALL", "C.UTF-8");
+        psql
+    }
+
+    /// Another node on the same file and store, with ports of its own.
+    pub async fn beside(first: &Self) -> (JoinSet<anyhow::Result<()>>, Workflows) {
+        let (ready, _stop, serving) = run(first.text(), Clock::System).await;
+        (serving, ready.workflows)
     }
 
     /// Runs one psql to its end; gives what it printed, and whether it worked.

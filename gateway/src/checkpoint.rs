@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use workflows::approval::Needs;
 use workflows::clock::Timestamp;
-use workflows::operation::{Circumstances, Fingerprint};
+use workflows::operation::{Act, Circumstances, Fingerprint};
 use workflows::session::Ending;
 use workflows::verdict::{Denial, Gate, Mask, Verdict};
 
@@ -24,6 +24,8 @@ pub(crate) use hold::{Asking, wait};
 
 /// How many verdicts a session remembers. A session that sends more different texts than this is judged anew.
 const REMEMBERED: usize = 256;
+/// A text beyond this is judged anew each time, in bytes.
+const LONGEST: usize = 4 << 10;
 
 /// Proof that a turn may pass, once. Only this module makes one.
 #[must_use]
@@ -152,6 +154,10 @@ impl Checkpoint {
             return known.weighed.clone();
         }
         let weighed = judge(dialect, turn, ask, scope, now);
+        // Readings that the classifier does not share, or long ones, would only hold memory here.
+        if ask.classified.operations.iter().any(|one| one.act == Act::Opaque || one.shown.len() > LONGEST) {
+            return weighed;
+        }
         if self.known.len() >= REMEMBERED {
             self.known.clear();
         }
@@ -182,7 +188,7 @@ fn release<T>(turn: T, mask: Arc<Mask>, first: u32) -> Cleared<T> {
 fn judge<D: Dialect>(dialect: &D, turn: &D::Turn, ask: &Ask, scope: &Scope, now: Timestamp) -> Weighed {
     let mut params = Vec::new();
     dialect.said(turn, ask, &mut |_, values| {
-        params = values.iter().map(|(value, binary)| shown(*value, *binary)).collect()
+        params = values.iter().map(|(value, binary)| shown(*value, *binary)).collect();
     });
     let mut verdict = Verdict { gate: Gate::Open, mask: Arc::clone(scope.mask()) };
     let mut names: Vec<String> = Vec::new();

@@ -5,6 +5,7 @@ pub mod config;
 mod dialect;
 pub mod listen;
 pub mod mask;
+pub mod observe;
 pub mod postgres;
 mod record;
 mod seams;
@@ -14,6 +15,7 @@ pub mod stream;
 pub mod tls;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -21,6 +23,7 @@ use workflows::Workflows;
 
 pub use config::Config;
 use listen::{BindError, Limits, Listener};
+use observe::Observer;
 use postgres::Shared;
 
 /// How long sessions may take to say goodbye when the gateway stops.
@@ -54,7 +57,11 @@ pub struct Gateway {
 impl Gateway {
     /// Binds every listener, so that a wrong address is known before anything runs.
     #[expect(clippy::unused_async, reason = "binding needs the runtime, and later protocols may have to wait")]
-    pub async fn bind(config: Config, workflows: Workflows) -> Result<Self, GatewayError> {
+    pub async fn bind(
+        config: Config,
+        workflows: Workflows,
+        observer: Arc<dyn Observer>,
+    ) -> Result<Self, GatewayError> {
         if let Some(why) = config.in_clear() {
             return Err(GatewayError::InClear(why));
         }
@@ -71,6 +78,7 @@ impl Gateway {
             tls,
             handshake: config.handshake_timeout.to_std(),
             stop: CancellationToken::new(),
+            observer,
         };
         let limits = Limits { connections: config.max_connections, handshakes: config.max_handshakes, drain: DRAIN };
         Ok(Self { postgres: Listener::bind(config.postgres, "postgres")?, limits, shared })

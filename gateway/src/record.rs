@@ -50,6 +50,13 @@ impl Running {
         Self { op, since, rows: 0, bytes: 0, masked: 0, kept: 0 }
     }
 
+    /// The command itself tells of rows that it changed; none of them went to the client.
+    pub(crate) fn changed(&mut self, rows: u64) {
+        if self.rows == 0 {
+            self.rows = rows;
+        }
+    }
+
     /// The next statement of the same text begins: what was counted belongs to the one before.
     pub(crate) fn next_statement(&mut self) {
         *self = Self { kept: self.kept, ..Self::new(self.op, Instant::now()) };

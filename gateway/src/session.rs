@@ -11,6 +11,7 @@ use workflows::session::{Ending, Totals};
 
 use crate::checkpoint::{self, Asking, Checkpoint, Decision, Stop};
 use crate::dialect::{Broken, Dialect, Told};
+use crate::observe::{Observer, Open};
 use crate::record::{Book, Record};
 use crate::seams::{Life, LiveSession, Workflows};
 
@@ -25,6 +26,7 @@ struct State {
     asking: Asking,
     /// Whether the person was told that the end is near.
     reminded: bool,
+    observer: Arc<dyn Observer>,
 }
 
 /// Runs a session to its end, closes both sides, and says how it ended and what it did.
@@ -33,13 +35,14 @@ pub(crate) async fn run<D: Dialect>(
     session: &mut LiveSession,
     workflows: &Workflows,
     stop: &CancellationToken,
-    keep: u64,
+    (keep, observer): (u64, &Arc<dyn Observer>),
 ) -> (Ending, Totals) {
     let mut state = State {
         checkpoint: Checkpoint::default(),
         book: Book::new(keep),
         asking: Asking::default(),
         reminded: false,
+        observer: Arc::clone(observer),
     };
     let life = session.life().clone();
     let why = {
@@ -76,8 +79,8 @@ async fn turn<D: Dialect>(
     dialect: &mut D,
     session: &mut LiveSession,
     workflows: &Workflows,
-    State { checkpoint, book, asking, reminded }: &mut State,
-    soon: Pin<&mut impl Future<Output = i64>>,
+    State { checkpoint, book, asking, reminded, observer }: &mut State,
+    soon: Pin<&mut impl Future<Output = Span>>,
 ) -> Result<bool, Stop> {
     let next = {
         let target = Arc::clone(session.target());
@@ -85,9 +88,9 @@ async fn turn<D: Dialect>(
         tokio::select! {
             biased;
             turn = dialect.next_turn(&mut record) => turn?,
-            minutes = soon, if !*reminded => {
+            left = soon, if !*reminded => {
                 *reminded = true;
-                let message = format!("access to {} ends in {minutes} min", target.name);
+                let message = format!("access to {} ends in {}", target.name, left_in_words(left));
                 dialect.tell(&Told { code: "00000", message, ..Told::default() }, &mut record).await?;
                 return Ok(true);
             }
@@ -100,12 +103,22 @@ async fn turn<D: Dialect>(
         Record::new(session.tape(), book).flush().await?;
     }
     if let Decision::Hold(waiting) = decision {
+        let _open = Open::new(observer);
         decision = checkpoint::wait(dialect, waiting, session, (book, asking), workflows).await?;
+        if let Some(after) = asking.released.take() {
+            observer.released(after.to_std());
+        }
     }
     let mut record = Record::new(session.tape(), book);
     match decision {
-        Decision::Clear(cleared) => dialect.forward(cleared, &mut record).await?,
-        Decision::Refuse(turn, told) => dialect.refuse(turn, &told, &mut record).await?,
+        Decision::Clear(cleared) => {
+            observer.passed();
+            dialect.forward(cleared, &mut record).await?;
+        }
+        Decision::Refuse(turn, told) => {
+            observer.refused();
+            dialect.refuse(turn, &told, &mut record).await?;
+        }
         // `wait` ends in one of the two above; if it ever did not, nothing passes.
         Decision::Hold(_) => return Err(Stop::Broken(Broken::protocol("a hold of a hold"))),
     }
@@ -122,14 +135,20 @@ async fn ended(life: &Life, stop: &CancellationToken) -> Ending {
     }
 }
 
-/// Resolves once, shortly before the end, with the minutes that are left. Must not be polled again then. Cancel-safe.
-async fn soon(life: &Life, clock: &Clock) -> i64 {
+/// "5 min", "40 s".
+fn left_in_words(left: Span) -> String {
+    let seconds = (left.micros() + 999_999) / 1_000_000;
+    if seconds > 90 { format!("{} min", (seconds + 59) / 60) } else { format!("{seconds} s") }
+}
+
+/// Resolves once, shortly before the end, with the time that is left. Must not be polled again then. Cancel-safe.
+async fn soon(life: &Life, clock: &Clock) -> Span {
     loop {
         let (now, until) = (clock.now(), life.until());
         let left = until.since(now);
         if left <= REMIND {
             // A grant that was short from the beginning needs no reminder, but its holder gains by one all the same.
-            return (left.micros() + 59_999_999) / 60_000_000;
+            return left;
         }
         // An extension moves the end, so it is read again at each try.
         clock.sleep_until(now.plus(Span::from_micros(left.micros() - REMIND.micros()))).await;

@@ -33,11 +33,12 @@ pub(super) fn run(args: CheckArgs, screen: &Screen) -> Result<ExitCode, Failure>
     screen.show(&checked, || {
         let mut text =
             checked.mistakes.iter().chain(&checked.warnings).fold(String::new(), |all, one| all + one + "\n");
-        text.push_str(&match checked.mistakes.len() {
-            0 => format!("{name} is right\n"),
-            1 => format!("{name}: 1 mistake\n"),
-            many => format!("{name}: {many} mistakes\n"),
-        });
+        let count = match checked.mistakes.len() {
+            0 => "it is right".to_owned(),
+            1 => "1 mistake".to_owned(),
+            many => format!("{many} mistakes"),
+        };
+        text = text + &name + ": " + &count + "\n";
         text
     })?;
     Ok(if checked.right { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -49,10 +49,9 @@ fn words(report: &Report, torn: bool) -> String {
         report.head.seq, report.heads, report.head.hash
     );
     if report.unsigned > 0 {
-        words.push_str(&format!(
-            "\nthe last {} entries are not signed yet, so they prove only their order",
-            report.unsigned
-        ));
+        let unsigned =
+            format!("\nthe last {} entries are not signed yet, so they prove only their order", report.unsigned);
+        words.push_str(&unsigned);
     }
     if torn {
         words.push_str("\nthe last signed head in the file is torn, as after a crash; it was left out");
@@ -68,13 +67,12 @@ fn of_file(args: &VerifyArgs, file: &Path) -> Result<Outcome, Failure> {
         name.push(".heads");
         PathBuf::from(name)
     };
-    let key = match &args.key {
-        Some(key) => parse_key(key)?,
-        None => {
-            let folder = super::load(&args.config)
-                .map_err(|failure| failure.hint("or give the log's public key with --key"))?;
-            read_key(&folder.keys.path)?
-        }
+    let key = if let Some(key) = &args.key {
+        parse_key(key)?
+    } else {
+        let config =
+            super::load(&args.config).map_err(|failure| failure.hint("or give the log's public key with --key"))?;
+        read_key(&config.keys.path)?
     };
     let (heads, torn) = read_heads(&[args.heads.clone().unwrap_or_else(beside)])?;
     let log =

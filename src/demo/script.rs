@@ -137,7 +137,7 @@ impl Play<'_> {
 
     async fn a_dangerous_statement_is_held(&self) -> anyhow::Result<String> {
         self.heading("DELETE FROM orders stops in mid-session. The approver sees what it would touch.")?;
-        let mut psql = Psql::start(self, "ada", &[]).await?;
+        let mut psql = Psql::start(self, "ada")?;
         psql.send("SELECT count(*) AS before FROM orders;").await?;
         psql.until("12430").await?;
         psql.send("DELETE FROM orders;").await?;
@@ -149,7 +149,7 @@ impl Play<'_> {
         let shown = self.cli("grace", &["requests", "show", &id]).await?;
         ensure!(shown.text.contains("DELETE FROM orders"), "the statement is not shown");
         ensure!(shown.text.contains("12430") && shown.text.contains("order_items"), "the impact is not shown");
-        let said = self.cli("grace", &["approve", &id, "--note", "after the 14:00 backup"]).await?;
+        let said = self.cli("grace", &["approve", &id, "--yes", "--note", "after the 14:00 backup"]).await?;
         ensure!(said.worked, "grace could not approve");
         psql.until("approved by grace@example.com").await?;
         psql.until("DELETE 12430").await?;
@@ -196,7 +196,7 @@ impl Play<'_> {
         let id = request.get("id").and_then(|id| id.as_str()).context("an id")?;
         let said = self.cli("grace", &["approve", id]).await?;
         ensure!(said.worked, "grace could not approve");
-        let mut psql = Psql::start(self, "alan", &[]).await?;
+        let mut psql = Psql::start(self, "alan")?;
         psql.send("BEGIN;").await?;
         psql.until("BEGIN").await?;
         psql.send("SELECT pg_sleep(60);").await?;
@@ -233,11 +233,10 @@ struct Psql<'a> {
 }
 
 impl<'a> Psql<'a> {
-    async fn start(play: &'a Play<'a>, person: &str, more: &[&str]) -> anyhow::Result<Self> {
+    fn start(play: &'a Play<'a>, person: &str) -> anyhow::Result<Self> {
         let psql = play.stage.psql().display().to_string();
         play.line(person, "$ countersign connect orders-prod -- psql")?;
-        let mut args = vec!["connect", "orders-prod", "--", psql.as_str(), "-X"];
-        args.extend(more);
+        let args = ["connect", "orders-prod", "--", psql.as_str(), "-X"];
         let mut child = play.command(person, &args)?.stdin(Stdio::piped()).spawn()?;
         let input = child.stdin.take().context("a way in")?;
         let (tell, lines) = mpsc::channel(1_000);

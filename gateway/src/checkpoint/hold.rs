@@ -3,8 +3,10 @@
 use std::fmt::Write as _;
 
 use workflows::approval::Votes;
+use workflows::clock::{Span, Timestamp};
 use workflows::id::RequestId;
 use workflows::request::{Request, State};
+use workflows::session::Totals;
 use workflows::told::Told as _;
 use workflows::verdict::Gate;
 
@@ -18,12 +20,16 @@ const MAX_SHOWN: usize = 1 << 20;
 
 /// The hold that a session is waiting on, to be withdrawn if the session ends meanwhile.
 #[derive(Debug, Default)]
-pub(crate) struct Asking(Option<RequestId>);
+pub(crate) struct Asking {
+    open: Option<RequestId>,
+    /// How long it took from the last approval until the turn was let through, for whoever counts.
+    pub(crate) released: Option<Span>,
+}
 
 impl Asking {
     /// Takes the question back, if one is open. The reconciler does it later if the store can't be reached.
     pub(crate) async fn abandon(&mut self, session: &LiveSession, workflows: &Workflows) {
-        if let Some(id) = self.0.take()
+        if let Some(id) = self.open.take()
             && let Err(error) = workflows.withdraw_hold(session, id).await
         {
             tracing::warn!(%error, "the hold `{id}` could not be withdrawn");
@@ -56,7 +62,7 @@ pub(crate) async fn wait<D: Dialect>(
         }
     };
     let id = request.id;
-    asking.0 = Some(id);
+    asking.open = Some(id);
     let (first, reminder) = notices(&request, &waiting.rules, &impact, workflows);
     let mut record = Record::new(session.tape(), book);
     record.hold(waiting.first, &id.to_string(), &waiting.rules)?;
@@ -110,7 +116,7 @@ async fn take_up<D: Dialect>(
         }
         State::Pending { .. } | State::Spent { .. } => ("42501", "the request cannot be used".to_owned()),
     };
-    asking.0 = None;
+    asking.open = None;
     Ok(refuse(waiting, refusal.0, &refusal.1, Some(id)))
 }
 
@@ -144,10 +150,12 @@ async fn spend<D: Dialect>(
     let spent = workflows.spend(session, id, &print, &verdict.gate).await;
     match spent {
         Ok(request) => {
-            asking.0 = None;
-            let (by, words) = agreed(&request);
+            asking.open = None;
+            let (by, note, words) = agreed(&request);
             let mut record = Record::new(session.tape(), book);
-            record.settled(waiting.first, "approved", &by, &words)?;
+            record.settled(waiting.first, "approved", &by, &note)?;
+            count(&waiting.turn, record.totals());
+            asking.released = last_vote(&request).map(|at| now.since(at));
             record.flush().await?;
             let notice = Told { code: "00000", message: words, ..Told::default() };
             dialect.tell(&notice, &mut record).await?;
@@ -172,21 +180,42 @@ fn refuse<T>(waiting: Waiting<T>, code: &'static str, words: &str, id: Option<Re
     Decision::Refuse(waiting.turn, told)
 }
 
-/// Who agreed, and in which words.
-fn agreed(request: &Request) -> (String, String) {
+/// Who agreed, what they wrote, and the words for the client.
+fn agreed(request: &Request) -> (String, String, String) {
     let empty = Votes::default();
     let votes = match &request.state {
         State::Approved { votes, .. } | State::Spent { votes, .. } | State::Pending { votes, .. } => votes,
         State::Denied { .. } | State::Withdrawn { .. } | State::Lapsed { .. } => &empty,
     };
     let names: Vec<&str> = votes.list().iter().map(|vote| vote.by.name.as_str()).collect();
+    let notes: Vec<String> = votes.list().iter().filter_map(|vote| vote.note.as_deref()).map(visible).collect();
     let mut words = format!("approved by {}", names.join(", "));
-    for note in votes.list().iter().filter_map(|vote| vote.note.as_deref()) {
-        words.push_str(": \"");
-        words.push_str(&visible(note));
-        words.push('"');
+    for note in &notes {
+        words = words + ": \"" + note + "\"";
     }
-    (names.join(", "), words)
+    (names.join(", "), notes.join("; "), words)
+}
+
+/// When the last approval came.
+fn last_vote(request: &Request) -> Option<Timestamp> {
+    match &request.state {
+        State::Spent { votes, .. } => votes.list().iter().map(|vote| vote.at).max(),
+        State::Pending { .. }
+        | State::Approved { .. }
+        | State::Denied { .. }
+        | State::Withdrawn { .. }
+        | State::Lapsed { .. } => None,
+    }
+}
+
+/// What was held passes now, so it counts like everything that passed.
+fn count<T: Turn>(turn: &T, totals: &mut Totals) {
+    for ask in turn.asks().filter(|ask| ask.runs) {
+        for classified in std::iter::once(&ask.classified).chain(&ask.inner) {
+            totals.operations += classified.operations.len() as u64;
+            totals.writes += classified.operations.iter().filter(|operation| operation.writes).count() as u64;
+        }
+    }
 }
 
 /// What the client reads at once, and then every minute.

@@ -36,6 +36,20 @@ const READS: &str = "SELECT DISTINCT d.refobjid, d.refobjsubid FROM pg_catalog.p
     WHERE r.ev_class = $1::pg_catalog.oid AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass \
     AND d.refobjid <> r.ev_class";
 const DEFINITION: &str = "SELECT pg_catalog.pg_get_viewdef($1::pg_catalog.oid)";
+/// Every view with every column and table that it is made of, through other views: what a name in a text may hide.
+const VIEWS: &str = "WITH RECURSIVE made(view, name, of, number) AS (\
+    SELECT v.oid, v.relname, d.refobjid, d.refobjsubid FROM pg_catalog.pg_class v \
+    JOIN pg_catalog.pg_rewrite r ON r.ev_class = v.oid \
+    JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.objid = r.oid \
+        AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid <> v.oid \
+    WHERE v.relkind IN ('v', 'm') AND v.oid >= 16384 \
+    UNION SELECT m.view, m.name, d.refobjid, d.refobjsubid FROM made m \
+    JOIN pg_catalog.pg_rewrite r ON r.ev_class = m.of \
+    JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.objid = r.oid \
+        AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid <> m.of) \
+    SELECT DISTINCT m.name, n.nspname, c.relname, coalesce(a.attname, '') FROM made m \
+    JOIN pg_catalog.pg_class c ON c.oid = m.of JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+    LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = m.of AND a.attnum = m.number AND m.number > 0 LIMIT 50001";
 const FIND: &str = "SELECT pg_catalog.to_regclass($1)::pg_catalog.oid";
 
 /// A column of a table.
@@ -75,7 +89,24 @@ pub(super) enum Known {
     Nothing,
 }
 
-type Entries = HashMap<u32, (Instant, Known)>;
+/// A view by its name, and one thing that it is made of. Without a column: the whole table.
+#[derive(Debug)]
+struct Made {
+    view: String,
+    schema: String,
+    table: String,
+    column: Option<String>,
+}
+
+#[derive(Debug, Default)]
+struct Entries {
+    tables: HashMap<u32, (Instant, Known)>,
+    /// All views; nothing where the look-up failed.
+    views: Option<(Instant, Option<Arc<[Made]>>)>,
+}
+
+/// In a list of tables to learn: all views. No table has this oid.
+pub(super) const VIEWS_OF_ALL: u32 = 0;
 
 /// The catalogs of all targets. Cheap to clone; a gateway has one.
 #[derive(Clone, Debug, Default)]
@@ -107,7 +138,7 @@ impl Catalog {
     /// What is known of a table.
     pub(super) fn known(&self, oid: u32) -> Option<Known> {
         let entries = self.entries();
-        let (at, known) = entries.get(&oid)?;
+        let (at, known) = entries.tables.get(&oid)?;
         let fresh = match known {
             Known::Relation(_) => FRESH,
             Known::Nothing => FAILED,
@@ -127,12 +158,57 @@ impl Catalog {
 
     /// Forgets everything: somebody changes the schema.
     pub(super) fn forget(&self) {
-        self.entries().clear();
+        *self.entries() = Entries::default();
+    }
+
+    /// Whether an answer about views, good or bad, is at hand.
+    pub(super) fn has_views(&self) -> bool {
+        let entries = self.entries();
+        let fresh = |(at, views): &(Instant, Option<Arc<[Made]>>)| {
+            at.elapsed() < if views.is_some() { FRESH } else { FAILED }
+        };
+        entries.views.as_ref().is_some_and(fresh)
+    }
+
+    /// Whether a view of this name, in whatever schema, is made of something that is masked. Where nobody knows the
+    /// views, every name may be one.
+    pub(super) fn is_masked_view(&self, mask: &Mask, name: &str) -> bool {
+        let views = self.entries().views.as_ref().and_then(|(_, views)| views.clone());
+        let Some(views) = views else { return true };
+        views.iter().filter(|made| made.view.eq_ignore_ascii_case(name)).any(|made| {
+            mask.columns.iter().any(|pattern| match &made.column {
+                Some(column) => pattern.matches(Some(&made.schema), Some(&made.table), column),
+                None => pattern.table.as_ref().is_none_or(|table| *table == made.table.to_lowercase()),
+            })
+        })
+    }
+
+    async fn learn_views(&self) {
+        let work = async { self.way.open(WITHIN).await?.rows(VIEWS, &[]).await };
+        let views = match timeout(WITHIN, work).await {
+            // More than that is not kept: then every name may be a view.
+            Ok(Ok(rows)) if rows.len() <= MOST => Some(
+                rows.iter()
+                    .map(|row| Made {
+                        view: text(row, 0),
+                        schema: text(row, 1),
+                        table: text(row, 2),
+                        column: Some(text(row, 3)).filter(|column| !column.is_empty()),
+                    })
+                    .collect(),
+            ),
+            Ok(_) | Err(_) => None,
+        };
+        self.entries().views = Some((Instant::now(), views));
     }
 
     /// Looks tables up, views and all that they are made of included. What fails is noted as unknown. Cancel-safe.
     pub(super) async fn learn(&self, oids: &[u32]) {
-        let wanted: Vec<u32> = oids.iter().copied().filter(|oid| !self.has(*oid)).collect();
+        if oids.contains(&VIEWS_OF_ALL) && !self.has_views() {
+            self.learn_views().await;
+        }
+        let new = |oid: &u32| *oid != VIEWS_OF_ALL && !self.has(*oid);
+        let wanted: Vec<u32> = oids.iter().copied().filter(new).collect();
         if wanted.is_empty() {
             return;
         }
@@ -148,10 +224,10 @@ impl Catalog {
 
     fn note(&self, oid: u32, known: Known) {
         let mut entries = self.entries();
-        if entries.len() >= MOST {
-            entries.clear();
+        if entries.tables.len() >= MOST {
+            entries.tables.clear();
         }
-        entries.insert(oid, (Instant::now(), known));
+        entries.tables.insert(oid, (Instant::now(), known));
     }
 
     async fn learn_all(&self, oids: &[u32]) -> Result<(), SideError> {

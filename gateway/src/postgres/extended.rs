@@ -4,7 +4,7 @@
 //! it; whoever looks a name up looks there first, newest first, since a failed frame takes all behind it along.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::time::Instant;
 use workflows::verdict::Mask;
@@ -31,6 +31,9 @@ pub(super) struct Column {
     pub(super) binary: bool,
 }
 
+/// Columns, and when they were told.
+type Told = (u64, Arc<[Column]>);
+
 /// A statement that was parsed.
 #[derive(Debug)]
 pub(super) struct Statement {
@@ -39,13 +42,23 @@ pub(super) struct Statement {
     pub(super) text: Arc<[u8]>,
     /// The declared parameter types, raw.
     pub(super) types: Arc<[u8]>,
-    /// Its columns, once the server told them; empty where it gives no rows.
-    pub(super) columns: OnceLock<Box<[Column]>>,
+    columns: Mutex<Option<Told>>,
 }
 
 impl Statement {
     pub(super) fn new(classified: Arc<Classified>, text: &[u8], types: &[u8]) -> Arc<Self> {
-        Arc::new(Self { classified, text: text.into(), types: types.into(), columns: OnceLock::new() })
+        Arc::new(Self { classified, text: text.into(), types: types.into(), columns: Mutex::default() })
+    }
+
+    /// The server told its columns; none where it gives no rows.
+    pub(super) fn tell(&self, epoch: u64, columns: Box<[Column]>) {
+        *self.columns.lock().unwrap_or_else(PoisonError::into_inner) = Some((epoch, columns.into()));
+    }
+
+    /// Its columns, as far as they were told and nothing has happened since that could give its names another meaning.
+    pub(super) fn columns(&self, epoch: u64) -> Option<Arc<[Column]>> {
+        let told = self.columns.lock().unwrap_or_else(PoisonError::into_inner);
+        told.as_ref().filter(|(at, _)| *at == epoch).map(|(_, columns)| Arc::clone(columns))
     }
 }
 
@@ -149,6 +162,21 @@ pub(super) struct Owed {
 impl Owed {
     pub(super) const fn theirs(step: Step) -> Self {
         Self { step, answer: Answer::Theirs }
+    }
+
+    /// What runs on the way to this answer.
+    pub(super) fn classified(&self) -> Option<&Arc<Classified>> {
+        match &self.step {
+            Step::Running(execution) | Step::Query(execution) | Step::Call(execution) => Some(&execution.classified),
+            Step::Parse { .. }
+            | Step::Bind { .. }
+            | Step::BindUnknown { .. }
+            | Step::DescribeStatement(_)
+            | Step::DescribePortal(_)
+            | Step::Execute { .. }
+            | Step::Close { .. }
+            | Step::Sync => None,
+        }
     }
 
     pub(super) fn execution(&mut self) -> Option<&mut Execution> {

@@ -125,9 +125,9 @@ impl Words {
         self.done = 0;
         // Large words are rare; idle sessions must not keep room for them.
         if self.bytes.capacity() > SMALL {
-            self.bytes = Vec::new()
+            self.bytes = Vec::new();
         } else {
-            self.bytes.clear()
+            self.bytes.clear();
         }
         Poll::Ready(Ok(()))
     }

@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 
+use workflows::operation::Kind;
 use workflows::verdict::Mask;
 
 use crate::mask::{self, Detectors, Scanner};
-use crate::postgres::catalog::{Catalog, Known};
+use crate::postgres::catalog::{Catalog, Known, VIEWS_OF_ALL};
 use crate::postgres::cells::Hide;
 use crate::postgres::copy::CopyColumns;
 use crate::postgres::extended::Column;
@@ -108,11 +109,11 @@ impl Masking {
             return Decision::Columns(Arc::clone(&known.result));
         }
         if !mask.columns.is_empty() {
-            let unknown: Vec<u32> = columns
-                .iter()
-                .map(|column| column.table)
-                .filter(|table| *table != 0 && !catalog.has(*table))
-                .collect();
+            let known = |table: &u32| match *table {
+                VIEWS_OF_ALL => catalog.has_views(),
+                table => catalog.has(table),
+            };
+            let unknown: Vec<u32> = columns.iter().map(|column| column.table).filter(|table| !known(table)).collect();
             if !unknown.is_empty() {
                 return Decision::Ask(unknown);
             }
@@ -156,18 +157,23 @@ fn is_masked(
         return catalog.is_masked(mask, column.table, column.number);
     }
     // No origin, or one that only this session can see, such as a temporary table. Name and text remain.
-    by_name(mask, None, &column.name) || tainted(mask, classified, at, of)
+    by_name(mask, None, &column.name) || tainted(mask, classified, (at, of), catalog)
 }
 
 fn by_name(mask: &Mask, table: Option<&str>, column: &str) -> bool {
     mask.columns.iter().any(|pattern| pattern.matches(None, table, column))
 }
 
-fn tainted(mask: &Mask, classified: &Classified, at: usize, of: usize) -> bool {
-    let relation = |name: &str| {
+fn tainted(mask: &Mask, classified: &Classified, (at, of): (usize, usize), catalog: &Catalog) -> bool {
+    let by_pattern = |name: &str| {
         mask.columns.iter().any(|pattern| pattern.table.as_deref().is_none_or(|table| table == name.to_lowercase()))
     };
-    classified.lineage.taints(at, of, &|table, column| by_name(mask, table, column), &relation)
+    let relation = |name: &str| by_pattern(name) || catalog.is_masked_view(mask, name);
+    // A view may give a masked column any name, so behind one every column that is not clean is masked.
+    let mut named = classified.operations.iter().flat_map(|operation| &operation.on);
+    let behind_view = named.any(|object| object.kind == Kind::Relation && catalog.is_masked_view(mask, &object.name));
+    let masked = |table: Option<&str>, column: &str| behind_view || by_name(mask, table, column);
+    classified.lineage.taints(at, of, &masked, &relation)
 }
 
 /// Decides on a COPY to the client. `None` inside means that everything is hidden. Cancel-safe.
@@ -188,7 +194,7 @@ async fn copied(mask: &Mask, classified: &Classified, out: &CopyOut, catalog: &C
     let (binary, detect) = (out.format == crate::seams::CopyFormat::Binary, !mask.detect.is_empty());
     if let Some(query) = &out.query {
         let columns = catalog.describe(query).await?;
-        let tables: Vec<u32> = columns.iter().map(|column| column.table).filter(|table| *table != 0).collect();
+        let tables: Vec<u32> = columns.iter().map(|column| column.table).collect();
         catalog.learn(&tables).await;
         let of = columns.len();
         return Some(

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use workflows::operation::Act;
 
-use crate::dialect::{Broken, Told};
+use crate::dialect::Broken;
 use crate::postgres::catalog::Catalog;
 use crate::postgres::cells;
 use crate::postgres::extended::{Answer, Execution, Names, Owed, Step};
@@ -14,6 +14,8 @@ use crate::postgres::link::Link;
 use crate::postgres::masking::{self, Decision, Masking};
 use crate::postgres::wire::{self, Head};
 use crate::record::Record;
+
+mod answers;
 
 /// The longest row that is looked into. Without a mask rows are streamed, and none is too long.
 const MAX_ROW: usize = 64 << 20;
@@ -80,6 +82,10 @@ pub(super) struct Replies {
     pub(super) mid_batch: bool,
     /// The target ignores everything up to the next Sync.
     pub(super) skipping: bool,
+    /// A statement of this batch may have changed how texts are read.
+    pub(super) doubt: bool,
+    /// Counts what may have given names another meaning.
+    pub(super) epoch: u64,
     /// The target waits for COPY data.
     pub(super) copying: bool,
     /// How the target reads backslashes.
@@ -102,6 +108,8 @@ impl Replies {
             status: b'I',
             mid_batch: false,
             skipping: false,
+            doubt: false,
+            epoch: 0,
             copying: false,
             strings: true,
             unreadable: None,
@@ -257,95 +265,6 @@ impl Replies {
         }
     }
 
-    fn parsed(&mut self) -> Result<Fate, Broken> {
-        let (step, fate) = self.pop()?;
-        let Step::Parse { name, statement } = step else { return Err(out_of_order()) };
-        // What we parse for ourselves fails by design; if it ever did not, it must not get a name.
-        if matches!(fate, Fate::Keep) {
-            self.names.add_statement(name, statement);
-        }
-        Ok(fate)
-    }
-
-    fn bound(&mut self) -> Result<Fate, Broken> {
-        let (step, fate) = self.pop()?;
-        match step {
-            Step::Bind { name, portal } => self.names.add_portal(name, portal),
-            // The server knows a statement that we do not: its portal stays unknown, and so opaque.
-            Step::BindUnknown { name } => self.names.drop_portal(&name),
-            Step::Parse { .. }
-            | Step::DescribeStatement(_)
-            | Step::DescribePortal(_)
-            | Step::Execute { .. }
-            | Step::Running(_)
-            | Step::Close { .. }
-            | Step::Sync
-            | Step::Query(_)
-            | Step::Call(_) => return Err(out_of_order()),
-        }
-        Ok(fate)
-    }
-
-    fn closed(&mut self) -> Result<Fate, Broken> {
-        let (step, fate) = self.pop()?;
-        let Step::Close { portal, name } = step else { return Err(out_of_order()) };
-        if portal {
-            self.names.drop_portal(&name)
-        } else {
-            self.names.drop_statement(&name)
-        }
-        Ok(fate)
-    }
-
-    fn described_empty(&mut self) -> Result<Fate, Broken> {
-        let (step, fate) = self.pop()?;
-        if let Step::DescribeStatement(Some(statement)) = &step {
-            // A second description says the same as the first.
-            let _same = statement.columns.set([].into());
-        } else if let Step::DescribePortal(Some(portal)) = &step {
-            let _same = portal.statement.columns.set([].into());
-        }
-        Ok(fate)
-    }
-
-    fn described(&mut self, frame: &[u8]) -> Result<Fate, Broken> {
-        let front = self.owed.front().map(|owed| &owed.step);
-        if let Some(Step::Query(execution)) = front {
-            if execution.mask.is_empty() {
-                return Ok(Fate::Keep);
-            }
-            let columns = masking::columns(frame).map_err(Broken::protocol)?;
-            let subject = (&execution.mask, &execution.classified);
-            return match self.masking.decide(subject, &columns, None, &self.catalog) {
-                Decision::Ask(tables) => Ok(Fate::Wait(Next::Learn(tables))),
-                Decision::Columns(columns) => {
-                    if let Some(execution) = self.owed.front_mut().and_then(Owed::execution) {
-                        (execution.columns, execution.decided) = (Some(columns), true);
-                    }
-                    Ok(Fate::Keep)
-                }
-            };
-        }
-        let (step, fate) = self.pop()?;
-        let statement = match &step {
-            Step::DescribeStatement(statement) => statement.as_ref(),
-            Step::DescribePortal(portal) => portal.as_ref().map(|portal| &portal.statement),
-            Step::Parse { .. }
-            | Step::Bind { .. }
-            | Step::BindUnknown { .. }
-            | Step::Execute { .. }
-            | Step::Running(_)
-            | Step::Close { .. }
-            | Step::Sync
-            | Step::Query(_)
-            | Step::Call(_) => return Err(out_of_order()),
-        };
-        if let Some(statement) = statement {
-            let _same = statement.columns.set(masking::columns(frame).map_err(Broken::protocol)?);
-        }
-        Ok(fate)
-    }
-
     /// Whether rows of the current result have to be looked into.
     fn hides(&mut self) -> Result<Hides, Broken> {
         let Some(execution) = self.owed.front_mut().and_then(Owed::execution) else { return Err(out_of_order()) };
@@ -353,10 +272,11 @@ impl Replies {
             return Ok(Hides::Nothing);
         }
         if execution.copy.is_none() && !execution.decided {
-            let known = execution.portal.as_ref().and_then(|portal| Some((portal, portal.statement.columns.get()?)));
+            let known =
+                execution.portal.as_ref().and_then(|portal| Some((portal, portal.statement.columns(self.epoch)?)));
             if let Some((portal, columns)) = known {
                 let subject = (&execution.mask, &execution.classified);
-                match self.masking.decide(subject, columns, Some(portal.formats()), &self.catalog) {
+                match self.masking.decide(subject, &columns, Some(portal.formats()), &self.catalog) {
                     Decision::Ask(tables) => return Ok(Hides::Ask(Next::Learn(tables))),
                     Decision::Columns(columns) => execution.columns = Some(columns),
                 }
@@ -399,110 +319,6 @@ impl Replies {
         Ok(Fate::Short(len))
     }
 
-    /// An operation ended: writes down how.
-    fn finish(&mut self, frame: &[u8], record: &mut Record<'_>, tag: &[u8]) -> Result<(), Broken> {
-        let Some(execution) = self.owed.front_mut().and_then(Owed::execution) else { return Ok(()) };
-        if execution.copy.take().is_none() && tag.starts_with(b"COPY") {
-            record.rows(&mut execution.running, wire::rows_of(tag));
-        }
-        let error = (frame.first() == Some(&b'E')).then(|| wire::error_field(frame, b'M').unwrap_or_default());
-        record.outcome(&execution.running, tag, error)?;
-        execution.running.next_statement();
-        execution.decided = false;
-        execution.columns = None;
-        Ok(())
-    }
-
-    fn complete(&mut self, frame: &[u8], record: &mut Record<'_>) -> Result<Fate, Broken> {
-        let tag = wire::command_complete(frame).map_err(Broken::protocol)?;
-        self.copying = false;
-        self.finish(frame, record, tag)?;
-        let fate = self.fate_of_front();
-        let Some(execution) = self.owed.front_mut().and_then(Owed::execution) else { return Err(out_of_order()) };
-        if tag == b"PREPARE" {
-            if let Some((name, statement)) = execution.prepares.pop_front() {
-                self.names.add_statement(name, statement);
-            }
-        } else if tag == b"DEALLOCATE ALL" || tag == b"DISCARD ALL" {
-            self.names.drop_statements();
-        } else if tag == b"DEALLOCATE" {
-            for name in &execution.classified.deallocates {
-                self.names.drop_statement(name.as_bytes());
-            }
-        }
-        if !execution.mask.columns.is_empty() && changes_schema(execution) {
-            self.catalog.forget();
-            self.masking.forget();
-        }
-        self.pop_running();
-        Ok(fate)
-    }
-
-    fn error(&mut self, frame: &mut [u8], record: &mut Record<'_>) -> Result<Fate, Broken> {
-        self.hide_words(frame, record);
-        self.copying = false;
-        self.finish(frame, record, b"")?;
-        let Some(front) = self.owed.front_mut() else { return Ok(Fate::Keep) };
-        let answer = std::mem::take(&mut front.answer);
-        if let Step::Query(_) | Step::Call(_) = front.step {
-            front.answer = Answer::Theirs;
-        } else {
-            if let Step::Parse { name, .. } = &front.step
-                && name.is_empty()
-            {
-                // A failing Parse takes the unnamed statement along; a named one stays what it was.
-                self.names.drop_statement(b"");
-            }
-            // The target ignores everything up to the next Sync, and so nothing of it is owed any more.
-            while self.owed.front().is_some_and(|owed| !matches!(owed.step, Step::Sync)) {
-                self.owed.pop_front();
-            }
-            self.skipping = self.owed.is_empty();
-            self.names.drop_portals();
-        }
-        Ok(match answer {
-            Answer::Theirs => Fate::Keep,
-            Answer::Ours => Fate::Drop,
-            Answer::Refusal(words) => Fate::Replace(words),
-        })
-    }
-
-    fn ready(&mut self, frame: &[u8]) -> Result<Fate, Broken> {
-        self.status = wire::ready_for_query(frame).map_err(Broken::protocol)?;
-        let (step, fate) = self.pop()?;
-        if !matches!(step, Step::Sync | Step::Query(_) | Step::Call(_)) {
-            return Err(out_of_order());
-        }
-        self.mid_batch = false;
-        if self.status == b'I' {
-            self.names.drop_portals();
-        }
-        Ok(fate)
-    }
-
-    fn copy_in(&mut self) -> Result<Fate, Broken> {
-        self.copying = true;
-        if matches!(self.owed.front(), Some(Owed { step: Step::Running(_), .. })) {
-            // While it copies, the server ignores a Sync that came with the batch; the client sends another one.
-            while matches!(self.owed.get(1), Some(Owed { step: Step::Sync, .. })) {
-                self.owed.remove(1);
-            }
-            self.mid_batch = true;
-        }
-        if self.owed.front_mut().and_then(Owed::execution).is_none() {
-            return Err(out_of_order());
-        }
-        Ok(Fate::Keep)
-    }
-
-    fn copy_out(&mut self) -> Result<Fate, Broken> {
-        let Some(execution) = self.owed.front_mut().and_then(Owed::execution) else { return Err(out_of_order()) };
-        if execution.mask.is_empty() || execution.copy.is_some() {
-            return Ok(Fate::Keep);
-        }
-        Ok(Fate::Wait(Next::Copy))
-    }
-
     /// Errors and notices repeat values, so the mask looks at them too.
     fn hide_words(&mut self, frame: &mut [u8], record: &mut Record<'_>) {
         let Some(execution) = self.owed.front_mut().and_then(Owed::execution) else { return };
@@ -510,39 +326,6 @@ impl Replies {
             let scanner = self.masking.scanner(&execution.mask);
             let hidden = cells::error(frame, &execution.mask, scanner.as_deref());
             record.masked(&mut execution.running, hidden);
-        }
-    }
-
-    fn parameter(&mut self, frame: &[u8]) -> Result<Fate, Broken> {
-        let (name, value) = wire::parameter_status(frame).map_err(Broken::protocol)?;
-        let lost = match name {
-            b"default_transaction_read_only" => value != b"on",
-            b"is_superuser" | b"session_authorization" => true,
-            _ => false,
-        };
-        if self.read_only && lost {
-            let message = format!("`{}` changed in a session that may only read", String::from_utf8_lossy(name));
-            return Err(Broken::Rules(Told {
-                code: "42501",
-                message,
-                hint: "ask for access at the level `write`".to_owned(),
-                ..Told::default()
-            }));
-        }
-        self.note_parameter(name, value);
-        Ok(Fate::Keep)
-    }
-
-    fn note_parameter(&mut self, name: &[u8], value: &[u8]) {
-        if name == b"standard_conforming_strings" {
-            self.strings = value == b"on";
-        } else if name == b"client_encoding" {
-            // In these a byte of a letter may look like a quote or a backslash, so that text is not what it seems.
-            let unsafe_ones: [&[u8]; 7] = [b"SJIS", b"BIG5", b"GBK", b"UHC", b"GB18030", b"JOHAB", b"SHIFT_JIS_2004"];
-            self.unreadable = unsafe_ones
-                .iter()
-                .any(|one| one.eq_ignore_ascii_case(value))
-                .then_some("the client's encoding hides where a text ends");
         }
     }
 }

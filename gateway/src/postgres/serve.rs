@@ -13,6 +13,7 @@ use workflows::target::Access;
 use workflows::told::Told as _;
 
 use crate::listen::{Accepted, Handshake};
+use crate::observe::Observer;
 use crate::postgres::cancel::Cancels;
 use crate::postgres::catalog::Catalogs;
 use crate::postgres::greeting::{Greeting, Hello, greet};
@@ -27,8 +28,6 @@ use crate::session;
 
 /// How long a target may take to let us in.
 const DIAL: Duration = Duration::from_secs(10);
-/// How many bytes of each result are recorded.
-const RECORDED: u64 = 1 << 20;
 
 /// What all connections share. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -42,6 +41,7 @@ pub(crate) struct Shared {
     /// How long a client may take up to its token.
     pub(crate) handshake: Duration,
     pub(crate) stop: CancellationToken,
+    pub(crate) observer: Arc<dyn Observer>,
 }
 
 /// Serves one connection. Whatever goes wrong is told to the client, as far as it is there to hear it.
@@ -155,7 +155,23 @@ async fn enter(mut hello: Hello, who: Authenticated, client: String, shared: &Sh
         watcher,
         way,
     });
-    let (ending, totals) = session::run(&mut talk, &mut session, workflows, &shared.stop, RECORDED).await;
+    let observer = &shared.observer;
+    observer.session_began();
+    let keep = workflows.kept_output();
+    let (ending, totals) = session::run(&mut talk, &mut session, workflows, &shared.stop, (keep, observer)).await;
+    observer.session_ended(totals.masked);
+    match ending {
+        Ending::NotRecorded => observer.recording_failed(),
+        Ending::Blind => observer.store_failed(),
+        Ending::Left
+        | Ending::Expired
+        | Ending::Revoked
+        | Ending::Ended
+        | Ending::TargetGone
+        | Ending::Broken
+        | Ending::Stopped
+        | Ending::Abandoned => {}
+    }
     drop(registration);
     tracing::info!(session.id = %session.id(), "session `{}` ended: {}", session.id(), ending.as_str());
     workflows.end(session, ending, totals).await;

@@ -211,7 +211,7 @@ async fn the_end_cuts_every_path_and_the_server_has_nothing_left() {
     ] {
         let world = World::start(open()).await;
         world.admin("CREATE TABLE t (a int)").await;
-        let mut child = world.psql_open(text).await;
+        let mut child = world.psql_open(text);
         world.until(|| world.lines().iter().any(|line| line.starts_with("intent"))).await;
         tokio::time::sleep(Duration::from_millis(200)).await;
         world.revoke().await;
@@ -235,7 +235,7 @@ async fn the_client_reads_why_it_ended() {
 async fn copy_goes_both_ways() {
     let world = World::start(open()).await;
     world.admin("CREATE TABLE t (a int, b text)").await;
-    let rows: String = (0..50_000).map(|n| format!("{n}\trow {n}\n")).collect();
+    let rows = (0..50_000).map(|n| format!("{n}\trow {n}\n")).collect::<Vec<_>>().concat();
     let told = world.psql_fed("COPY t FROM STDIN", &rows).await;
     assert_eq!(told.out, "COPY 50000\n", "{told:?}");
     assert_eq!(world.psql("COPY (SELECT * FROM t ORDER BY a) TO STDOUT").await.out, rows);
@@ -441,4 +441,59 @@ async fn what_cannot_be_read_ends_the_session() {
     assert!(String::from_utf8_lossy(&last[0].1).contains("08P01"));
     assert_eq!(world.ending().await, Ending::Broken);
     world.until_gone().await;
+}
+
+#[tokio::test]
+async fn a_text_behind_a_change_of_encoding_in_the_same_batch_is_not_believed() {
+    let world = World::start(
+        "[[rule]]\nname = \"unreadable\"\nwhen = 'op.opaque'\ndo = \"deny\"\nbecause = \"no\"\n".to_owned(),
+    )
+    .await;
+    let mut raw = Raw::connect(&world).await;
+    let change = [parse("", "SET client_encoding = 'LATIN1'"), bind("", ""), execute("")].concat();
+    let text = [parse("", "SELECT 1"), bind("", ""), execute(""), sync()].concat();
+    raw.send(&[change.clone(), text.clone()].concat()).await;
+    assert_eq!(raw.tags(b'Z').await, "EZ");
+    raw.send(&[change.clone(), flush()].concat()).await;
+    assert_eq!(raw.tags(b'C').await, "12C");
+    raw.send(&text).await;
+    assert_eq!(raw.tags(b'Z').await, "EZ");
+    // The refusal rolled the change back; alone both pass.
+    raw.send(&text).await;
+    assert_eq!(raw.tags(b'Z').await.replace('S', ""), "12DCZ");
+}
+
+#[tokio::test]
+async fn a_statement_is_described_anew_when_its_names_may_mean_something_else() {
+    let world = World::start_with(open(), mask(&["secret.t.x"], &[])).await;
+    world
+        .admin("CREATE SCHEMA secret; CREATE SCHEMA clean; CREATE TABLE secret.t (x text); CREATE TABLE clean.t (x text);
+                INSERT INTO secret.t VALUES ('hidden'); INSERT INTO clean.t VALUES ('plain')")
+        .await;
+    let client = world.client().await;
+    client.batch_execute("SET search_path = clean").await.unwrap();
+    let statement = client.prepare("SELECT x FROM t").await.unwrap();
+    assert_eq!(client.query_one(&statement, &[]).await.unwrap().get::<_, &str>(0), "plain");
+    client.batch_execute("SET search_path = secret").await.unwrap();
+    assert_eq!(client.query_one(&statement, &[]).await.unwrap().get::<_, &str>(0), "******");
+}
+
+#[tokio::test]
+async fn a_read_session_cannot_write_and_ends_if_it_turns_that_off() {
+    let world = World::start_at(workflows::target::Access::Read, open(), open()).await;
+    world.admin("CREATE TABLE t (a int)").await;
+    assert_eq!(world.psql("SELECT 1").await.out, "1\n");
+    let told = world.psql("INSERT INTO t VALUES (1)").await;
+    assert!(told.err.contains("ERROR"), "{told:?}");
+    let told = world.psql("SET default_transaction_read_only = off").await;
+    assert!(!told.err.is_empty(), "{told:?}");
+}
+
+#[tokio::test]
+async fn psqls_own_commands_work_through_the_gateway() {
+    let world = World::start_with(open(), mask(&["*.email"], &["card"])).await;
+    world.admin("CREATE TABLE customers (id int PRIMARY KEY, email text)").await;
+    let told = world.psql("\\d customers").await;
+    assert!(told.out.contains("customers_pkey") || told.out.contains("email|text"), "{told:?}");
+    assert!(world.psql("\\l").await.out.contains("template1"));
 }

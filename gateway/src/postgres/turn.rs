@@ -141,6 +141,8 @@ pub(super) struct Reader<'a> {
     pub(super) owed: &'a VecDeque<Owed>,
     /// How the server reads backslashes, for the parser.
     pub(super) strings: bool,
+    /// A statement of this batch, in an earlier turn, may have changed how texts are read.
+    pub(super) doubt: bool,
     /// Why no text of this session can be read, if so.
     pub(super) unreadable: Option<&'static str>,
 }
@@ -220,7 +222,15 @@ impl Reader<'_> {
 
     async fn parse(&self, frame: &[u8], at: usize, turn: &mut Turn) -> Result<(), Broken> {
         let Parse { name, text, types } = Parse::read(frame).map_err(Broken::protocol)?;
-        let classified = self.classify(text).await;
+        let runs = turn.first.iter().chain(&turn.more).filter(|ask| ask.runs).map(|ask| &ask.classified);
+        let before = self.owed.iter().filter_map(Owed::classified);
+        let mut before = runs.chain(before);
+        let classified = if self.doubt || before.any(|classified| changes_reading(classified)) {
+            let why = "a statement before it, in the same batch, may have changed how texts are read";
+            opaque(&String::from_utf8_lossy(text), why)
+        } else {
+            self.classify(text).await
+        };
         let begin = at + HEAD + name.len() + 1;
         let range: Range<usize> = begin..begin + text.len();
         turn.ask(Ask {
@@ -302,6 +312,21 @@ impl Reader<'_> {
             Err(_) => opaque(&String::from_utf8_lossy(text), "the text is not UTF-8"),
         }
     }
+}
+
+/// Whether it may change how later texts are read or what later names mean.
+pub(super) fn changes_meaning(classified: &Classified) -> bool {
+    let calls = |one: &Operation| one.functions.iter().any(|name| name.ends_with("set_config"));
+    !classified.sets.is_empty()
+        || classified.operations.iter().any(|one| matches!(one.act, Act::Opaque | Act::Define) || calls(one))
+}
+
+/// Whether it may change how later texts are read. The target tells so only at the next ReadyForQuery.
+pub(super) fn changes_reading(classified: &Classified) -> bool {
+    let reads = ["client_encoding", "names", "standard_conforming_strings", "backslash_quote", "all"];
+    let calls = |one: &Operation| one.functions.iter().any(|name| name.ends_with("set_config"));
+    classified.sets.iter().any(|(name, _)| reads.contains(&name.as_str()))
+        || classified.operations.iter().any(|one| one.act == Act::Opaque || calls(one))
 }
 
 /// A reading that says that there is none.

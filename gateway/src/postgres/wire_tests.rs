@@ -18,14 +18,19 @@ fn made(write: impl FnOnce(&mut BytesMut)) -> Vec<u8> {
 
 fn one(values: &[Option<&[u8]>], formats: &[i16], results: &[i16]) -> Vec<u8> {
     made(|out| {
-        let each = |value: &Option<&[u8]>, out: &mut BytesMut| match value {
-            Some(bytes) => {
-                out.extend_from_slice(bytes);
-                Ok(IsNull::No)
-            }
-            None => Ok(IsNull::Yes),
+        let each = |value: Option<&[u8]>, out: &mut BytesMut| {
+            out.extend_from_slice(value.unwrap_or_default());
+            Ok(if value.is_some() { IsNull::No } else { IsNull::Yes })
         };
-        let done = theirs::bind("p", "s", formats.iter().copied(), values, each, results.iter().copied(), out);
+        let done = theirs::bind(
+            "p",
+            "s",
+            formats.iter().copied(),
+            values.iter().copied(),
+            each,
+            results.iter().copied(),
+            out,
+        );
         assert!(done.is_ok());
     })
 }

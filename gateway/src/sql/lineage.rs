@@ -178,7 +178,7 @@ impl Mentions {
             }
             NodeRef::RangeSubselect(sub) => rows.extend(sub.alias.iter().map(|alias| alias.aliasname.clone())),
             NodeRef::RangeFunction(function) => {
-                rows.extend(function.alias.iter().map(|alias| alias.aliasname.clone()))
+                rows.extend(function.alias.iter().map(|alias| alias.aliasname.clone()));
             }
             _ => {}
         }

@@ -118,6 +118,11 @@ impl Workflows {
         self.inner.node
     }
 
+    /// How many bytes of each operation's result the file wants recorded.
+    pub fn kept_output(&self) -> u64 {
+        self.inner.recordings.config.output
+    }
+
     /// The moment in local words of the policy's zone: "14:32 CET".
     pub fn local(&self, at: Timestamp) -> String {
         at.local(self.now(), self.policy().zone())

@@ -44,50 +44,14 @@ pub(super) fn mask(columns: &[&str], detect: &[&str]) -> String {
     format!("[[mask]]\nname = \"personal data\"\ncolumns = {columns:?}\ndetect = {detect:?}\n")
 }
 
-/// One server for all tests; each has a database of its own.
+/// One server for all tests of a process; each has a database of its own.
 fn server() -> u16 {
-    static PORT: OnceLock<u16> = OnceLock::new();
-    *PORT.get_or_init(|| {
-        let bin = "/usr/lib/postgresql/15/bin";
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let dir = format!("/tmp/cs-core-test-{port}");
-        let run = |line: String| {
-            let done = std::process::Command::new("sh").arg("-c").arg(&line).output().unwrap();
-            assert!(done.status.success(), "{line}: {}", String::from_utf8_lossy(&done.stderr));
-        };
-        run(format!("mkdir {dir} && chown nobody {dir}"));
-        run(format!(
-            "cd / && setpriv --reuid nobody --clear-groups {bin}/initdb -D {dir}/data -A trust -U postgres -N"
-        ));
-        let (ready, started) = std::sync::mpsc::channel();
-        // The server ends with this thread, and this thread with the process.
-        std::thread::spawn(move || {
-            let args =
-                format!("-D {dir}/data -p {port} -k {dir} -F -c listen_addresses=127.0.0.1 -c max_connections=200");
-            let mut child = std::process::Command::new("setpriv")
-                .args(["--reuid", "nobody", "--clear-groups", "--pdeathsig", "QUIT", &format!("{bin}/postgres")])
-                .args(args.split(' '))
-                .current_dir("/")
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .spawn()
-                .unwrap();
-            ready.send(()).unwrap();
-            child.wait().unwrap();
-        });
-        started.recv().unwrap();
-        for _ in 0..100 {
-            let done = std::process::Command::new(format!("{bin}/pg_isready"))
-                .args(["-h", "127.0.0.1", "-p", &port.to_string()])
-                .output()
-                .unwrap();
-            if done.status.success() {
-                return port;
-            }
-            std::thread::sleep(Duration::from_millis(100));
-        }
-        panic!("the server did not start");
-    })
+    static SERVER: OnceLock<sandbox::Postgres> = OnceLock::new();
+    let setup = || sandbox::Setup {
+        sign_in: Some("local all all trust\nhost all all all trust\n".to_owned()),
+        ..sandbox::Setup::default()
+    };
+    SERVER.get_or_init(|| sandbox::Postgres::start_with(&setup()).unwrap()).port()
 }
 
 #[derive(Debug)]
@@ -198,7 +162,7 @@ impl World {
     }
 
     fn command(&self, text: &str) -> Command {
-        let mut command = Command::new("/usr/lib/postgresql/15/bin/psql");
+        let mut command = Command::new(sandbox::binaries().unwrap().join("psql"));
         let port = self.port.to_string();
         command.args([
             "-X",
@@ -234,7 +198,7 @@ impl World {
         let feed = async move {
             let _gone = input.write_all(stdin.as_bytes()).await;
         };
-        let (_, done) = tokio::join!(feed, tokio::time::timeout(Duration::from_secs(30), child.wait_with_output()));
+        let ((), done) = tokio::join!(feed, tokio::time::timeout(Duration::from_secs(30), child.wait_with_output()));
         let done = done.unwrap_or_else(|_| panic!("psql hangs: {text}")).unwrap();
         Said {
             out: String::from_utf8_lossy(&done.stdout).into_owned(),
@@ -243,7 +207,7 @@ impl World {
     }
 
     /// Starts psql and leaves it alone: its input stays open and its output is not read beyond what a pipe holds.
-    pub(super) async fn psql_open(&self, text: &str) -> Child {
+    pub(super) fn psql_open(&self, text: &str) -> Child {
         let mut child = self.command("SELECT 1");
         child.args(["-c", text, "-f", "-"]);
         child.spawn().unwrap()
@@ -378,7 +342,7 @@ impl World {
 
 async fn sql(port: u16, database: &str, text: &str) -> String {
     let port = port.to_string();
-    let done = Command::new("/usr/lib/postgresql/15/bin/psql")
+    let done = Command::new(sandbox::binaries().unwrap().join("psql"))
         .args([
             "-X",
             "-q",
