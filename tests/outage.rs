@@ -96,7 +96,7 @@ impl Small {
         if done.is_ok_and(|output| output.status.success()) {
             return Some(Self(at.to_owned()));
         }
-        println!("skipped: a small file system can be mounted by root only");
+        eprintln!("skipped: a small file system can be mounted by root only");
         None
     }
 }

@@ -44,9 +44,11 @@ impl Drop for Open<'_> {
 }
 
 /// Tells nobody.
+#[cfg(test)]
 #[derive(Clone, Copy, Debug)]
-pub struct Nobody;
+pub(crate) struct Nobody;
 
+#[cfg(test)]
 impl Observer for Nobody {
     fn session_began(&self) {}
     fn session_ended(&self, _masked: u64) {}

@@ -619,38 +619,6 @@ proptest! {
     }
 }
 
-/// Prices, for a person to read. Build it optimised: `--config 'profile.dev.package.workflows.opt-level=3'`.
-#[test]
-#[ignore = "a measurement, not a fact"]
-fn price_of_a_put_and_of_an_idle_session() {
-    let world = World::with(vec![identity().1], Duration::from_millis(200), 8 << 20);
-    let mut tape = world.recorder.open("ses_1", "{}").unwrap();
-    let params: [Option<&[u8]>; 2] = [Some(b"4711"), None];
-    let text = b"SELECT abalance FROM pgbench_accounts WHERE aid = $1";
-    let start = tokio::time::Instant::now();
-    let n = 2_000_000_u32;
-    for op in 0..n {
-        if op % 100 == 0 {
-            run(tape.ready()).unwrap();
-        }
-        tape.put(EventRef::Intent { op, text, params: &params, verdict: 0, detail: "open" }).unwrap();
-    }
-    eprintln!("put, with the back-pressure of the disk: {:?}", start.elapsed() / n);
-    run(world.recorder.settle()).unwrap();
-    let start = tokio::time::Instant::now();
-    for op in 0..10_000 {
-        tape.put(EventRef::Intent { op, text, params: &params, verdict: 0, detail: "open" }).unwrap();
-    }
-    eprintln!("put alone: {:?}", start.elapsed() / 10_000);
-    let before = resident();
-    let start = tokio::time::Instant::now();
-    let tapes: Vec<_> = (0..900).map(|i| world.recorder.open(&format!("s{i}"), "{}").unwrap()).collect();
-    eprintln!("open: {:?}", start.elapsed() / 900);
-    eprintln!("an idle session: {} bytes resident", (resident() - before) * 1024 / tapes.len() as u64);
-    let bytes = fs::metadata(world.path("ses_1")).unwrap().len();
-    eprintln!("a record in the file: {} bytes", bytes / u64::from(n));
-}
-
 fn resident() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();
