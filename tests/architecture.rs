@@ -96,3 +96,23 @@ fn no_file_grows_beyond_what_a_reader_holds() {
         }
     }
 }
+
+/// A document that names a file which is gone misleads more than one that names none.
+#[test]
+fn the_documents_name_files_that_exist() {
+    let mut documents =
+        vec![root().join("README.md"), root().join("docs/ARCHITECTURE.md"), root().join("docs/THREATS.md")];
+    let decisions = fs::read_dir(root().join("docs/decisions")).expect("a folder").flatten();
+    documents.extend(decisions.map(|entry| entry.path()));
+    for document in documents {
+        let text = fs::read_to_string(&document).expect("text");
+        for word in text.split('`').skip(1).step_by(2) {
+            let is_path = word.contains('/') && word.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c));
+            let top = word.split('/').next().unwrap_or_default();
+            if is_path && ["workflows", "gateway", "console", "src", "tests", "sandbox", "migrations"].contains(&top)
+            {
+                assert!(root().join(word).exists(), "{} names {word}", document.display());
+            }
+        }
+    }
+}

@@ -88,7 +88,10 @@ def pgbench(path, folder, *options):
 
 
 def number(pattern, text):
-    return float(re.search(pattern, text).group(1))
+    found = re.search(pattern, text)
+    if not found:
+        raise SystemExit(f"pgbench did not say {pattern}, but:\n{text}")
+    return float(found.group(1))
 
 
 def select_only(path, folder, protocol, clients, seconds):

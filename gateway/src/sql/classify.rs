@@ -1,7 +1,8 @@
 //! The classifier: a cheap handle in front of a cache and of two threads with large stacks.
 //!
-//! The parser recurses, so it never runs on the runtime's threads, whose stacks a text of a few kilobytes could
-//! overflow. Work waits in bounded queues: a flood of new texts slows its senders down and takes no memory.
+//! The parser recurses, and a text of a few kilobytes could overflow the stack of the runtime's threads. So only what is
+//! short and shallow is parsed at once, on a stack that is measured first; all else waits in bounded queues: a flood of
+//! long texts slows its senders down and takes no memory.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
 use super::cache::Cache;
+use super::depth::stack_at_once;
 use super::read::{Classified, MAX_TEXT, read};
 
 const THREADS: usize = 2;
@@ -72,7 +74,13 @@ impl Classifier {
             let why = "backslashes end strings differently while standard_conforming_strings is off";
             return Arc::new(Classified::opaque(text, why));
         }
-        self.parse(text).await.unwrap_or_else(|| Arc::new(Classified::opaque(text, "the parser is not running")))
+        if let Some(needed) = stack_at_once(text) {
+            // The way to a thread and back would cost several times what the parser takes.
+            let classified = stacker::maybe_grow(needed, STACK, || parse(text));
+            self.cache.put(text.as_bytes(), &classified);
+            return classified;
+        }
+        self.queue(text).await.unwrap_or_else(|| Arc::new(Classified::opaque(text, "the parser is not running")))
     }
 
     /// Classifies bytes off the wire: what is not UTF-8 is opaque.
@@ -83,7 +91,7 @@ impl Classifier {
         }
     }
 
-    async fn parse(&self, text: &str) -> Option<Arc<Classified>> {
+    async fn queue(&self, text: &str) -> Option<Arc<Classified>> {
         // The shorter queue, so that one huge text does not hold up everybody.
         let queue = self.queues.iter().max_by_key(|queue| queue.capacity())?;
         let (reply, answer) = oneshot::channel();
@@ -92,12 +100,15 @@ impl Classifier {
     }
 }
 
+/// A panic costs one text its answer and not the thread its life.
+fn parse(text: &str) -> Arc<Classified> {
+    let classified = catch_unwind(AssertUnwindSafe(|| read(text)));
+    Arc::new(classified.unwrap_or_else(|_| Classified::opaque(text, "the parser failed")))
+}
+
 fn work(mut jobs: mpsc::Receiver<Job>, cache: &Cache) {
     while let Some(Job { text, reply }) = jobs.blocking_recv() {
-        // A panic costs one text its answer and not the thread its life.
-        let classified = catch_unwind(AssertUnwindSafe(|| read(&text)))
-            .unwrap_or_else(|_| Classified::opaque(&text, "the parser failed"));
-        let classified = Arc::new(classified);
+        let classified = parse(&text);
         cache.put(text.as_bytes(), &classified);
         // Whoever asked may be gone: the result is kept all the same.
         let _ = reply.send(classified);

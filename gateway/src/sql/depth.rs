@@ -39,6 +39,24 @@ pub(super) fn too_deep(text: &str) -> bool {
     text.len() > SHORT && (long_run(text) || estimate(text).is_none_or(|depth| depth > DEEPEST))
 }
 
+/// Texts up to this length may be parsed on the thread that they arrive on.
+const AT_ONCE: usize = 4096;
+
+/// The deepest tree that is parsed there.
+const SHALLOW: usize = 48;
+
+/// What a level may take of the stack, in bytes, with room to spare.
+const LEVEL: usize = if cfg!(debug_assertions) { 100 << 10 } else { 32 << 10 };
+
+/// How much stack a short and shallow text needs at most, in bytes; nothing where it is neither.
+pub(super) fn stack_at_once(text: &str) -> Option<usize> {
+    if text.len() > AT_ONCE || long_run(text) {
+        return None;
+    }
+    let depth = estimate(text).filter(|depth| *depth <= SHALLOW)?;
+    Some((depth + 4) * LEVEL)
+}
+
 fn long_run(text: &str) -> bool {
     text.split(|c: char| !"~!@#^&|`?+-*/%<>=".contains(c)).any(|run| run.len() > LONGEST_RUN)
 }
