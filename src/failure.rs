@@ -24,6 +24,8 @@ enum Kind {
 pub struct Failure {
     kind: Kind,
     what: String,
+    /// Lines that follow the first one, such as the mistakes of a file.
+    lines: Option<String>,
     hint: Option<String>,
     passing: bool,
 }
@@ -40,7 +42,7 @@ impl Failure {
     }
 
     fn of(kind: Kind, what: impl Into<String>) -> Self {
-        Self { kind, what: what.into(), hint: None, passing: false }
+        Self { kind, what: what.into(), lines: None, hint: None, passing: false }
     }
 
     /// It may go well in a moment: the server restarts, or its store is gone for a minute.
@@ -52,6 +54,13 @@ impl Failure {
     /// Whether it may go well in a moment.
     pub const fn is_passing(&self) -> bool {
         self.passing
+    }
+
+    /// With lines that belong to it.
+    #[must_use]
+    pub fn lines(mut self, lines: impl Into<String>) -> Self {
+        self.lines = Some(lines.into());
+        self
     }
 
     /// With what to do about it.
@@ -80,6 +89,9 @@ impl fmt::Display for Failure {
     /// One line what, one line what to do. What others wrote is shown, never obeyed.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", plain::line(&self.what))?;
+        if let Some(lines) = &self.lines {
+            write!(f, "\n{}", plain::block(lines))?;
+        }
         if let Some(hint) = &self.hint {
             write!(f, "\n       {}", plain::line(hint))?;
         }
@@ -102,7 +114,7 @@ impl From<Problem> for Failure {
     fn from(problem: Problem) -> Self {
         // 400 means that the question made no sense; all else is an answer that one did not want.
         let kind = if problem.status == 400 { Kind::WrongUse } else { Kind::Failed };
-        Self { kind, what: problem.detail, hint: problem.hint, passing: problem.status == 503 }
+        Self { kind, what: problem.detail, lines: None, hint: problem.hint, passing: problem.status == 503 }
     }
 }
 

@@ -53,7 +53,9 @@ fn load(path: &Path) -> Result<Config, Failure> {
         ConfigError::Read { .. } => {
             Failure::new(error.to_string()).hint("`countersign demo` shows a whole one at work")
         }
-        ConfigError::Mistakes(_) => Failure::new(error.to_string()),
+        ConfigError::Mistakes(_) => {
+            Failure::new(format!("`{}` is not right", path.display())).lines(error.to_string())
+        }
     })?;
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         let failed = |error| Failure::new(format!("`{}` can't be entered: {error}", folder.display()));
