@@ -141,3 +141,26 @@ async fn a_stop_ends_every_session_in_order() {
     assert_eq!(world.server(BACKENDS), "0");
     assert!(world.recorded().contains("stopped"), "{}", world.recorded());
 }
+
+/// A statement that catches the cancellation goes no further: the server ends it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_statement_that_survives_its_cancellation_is_ended() {
+    let world = World::edited("when = 'op.opaque'", "when = 'op.opaque && op.verb == \"COPY\"'").await;
+    let grant = world.grant("ada", Access::Write, Span::hours(1)).await;
+    let mut psql = world.connect("ada").await;
+    psql.send(
+        "DO $$ BEGIN BEGIN PERFORM pg_sleep(30); EXCEPTION WHEN query_canceled THEN PERFORM pg_sleep(12); \
+         UPDATE orders SET total = 666 WHERE id = 1; END; END $$;",
+    )
+    .await;
+    world
+        .until_server("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'DO %' AND state = 'active'", "1")
+        .await;
+    let root = world.person("root").await;
+    world.workflows().revoke(&root, grant, "suspicious").await.unwrap();
+    let since = tokio::time::Instant::now();
+    world.until_server(BACKENDS, "0").await;
+    assert!(since.elapsed() < Duration::from_secs(8), "{:?}", since.elapsed());
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(world.server("SELECT total FROM orders WHERE id = 1"), "10");
+}

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use workflows::clock::Span;
 use workflows::policy::Policy;
 use workflows::request::What;
@@ -277,4 +279,105 @@ async fn a_statement_of_100_kilobytes_is_shown_whole() {
     psql.until("held by rule").await;
     let What::Operation { shown, .. } = world.held().await.what else { panic!("an operation") };
     assert!(shown.len() > 100_000 && shown.contains("'the end'"), "{} bytes", shown.len());
+}
+
+/// A client that speaks bytes, for what no driver would send.
+struct Raw(TcpStream);
+
+impl Raw {
+    async fn connect(world: &World, name: &str) -> Self {
+        let token = world.token(name).await;
+        let mut raw = Self(TcpStream::connect(world.ready.postgres).await.unwrap());
+        let body = format!("user\0{name}\0database\0orders-prod\0\0");
+        let mut startup = (body.len() as u32 + 8).to_be_bytes().to_vec();
+        startup.extend_from_slice(&196_608_u32.to_be_bytes());
+        startup.extend_from_slice(body.as_bytes());
+        raw.0.write_all(&startup).await.unwrap();
+        raw.send(&[message(b'p', format!("{}\0", token.reveal()).as_bytes())]).await;
+        raw.until(b'Z').await;
+        raw
+    }
+
+    async fn send(&mut self, messages: &[Vec<u8>]) {
+        self.0.write_all(&messages.concat()).await.unwrap();
+    }
+
+    /// Reads frames until one of this kind; gives all of them as text.
+    async fn until(&mut self, tag: u8) -> String {
+        let read = async {
+            let mut all = String::new();
+            loop {
+                let mut head = [0; 5];
+                self.0.read_exact(&mut head).await.unwrap();
+                let len = u32::from_be_bytes([head[1], head[2], head[3], head[4]]) as usize - 4;
+                let mut body = vec![0; len];
+                self.0.read_exact(&mut body).await.unwrap();
+                all.push_str(&format!("{} {}\n", char::from(head[0]), String::from_utf8_lossy(&body)));
+                if head[0] == tag {
+                    return all;
+                }
+            }
+        };
+        tokio::time::timeout(crate::world::PATIENCE, read).await.expect("the frame came")
+    }
+}
+
+fn message(tag: u8, body: &[u8]) -> Vec<u8> {
+    let mut all = vec![tag];
+    all.extend_from_slice(&(body.len() as u32 + 4).to_be_bytes());
+    all.extend_from_slice(body);
+    all
+}
+
+/// Parse, Bind of text values, Execute: all unnamed.
+fn run(sql: &str, values: &[&str]) -> Vec<u8> {
+    let mut bind = b"\0\0\0\0".to_vec();
+    bind.extend_from_slice(&(values.len() as u16).to_be_bytes());
+    for value in values {
+        bind.extend_from_slice(&(value.len() as u32).to_be_bytes());
+        bind.extend_from_slice(value.as_bytes());
+    }
+    bind.extend_from_slice(&[0, 0]);
+    let parse = [b"\0", sql.as_bytes(), b"\0\0\0"].concat();
+    [message(b'P', &parse), message(b'B', &bind), message(b'E', &[0, 0, 0, 0, 0])].concat()
+}
+
+/// The target tells of a changed encoding only with its next ReadyForQuery: until then no text that hangs on it is read.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_encoding_that_was_switched_a_moment_ago_hides_no_statement() {
+    let world = World::start().await;
+    world.grant("ada", Access::Write, Span::hours(1)).await;
+    let mut raw = Raw::connect(&world, "ada").await;
+    let switch = run("SELECT set_config('client_encoding', $1, false)", &["SJIS"]);
+    let hidden = message(b'Q', "SELECT E'\u{c1}\\'; DELETE FROM orders; --'\0".as_bytes());
+    raw.send(&[switch, message(b'H', &[]), hidden]).await;
+    let said = raw.until(b'N').await;
+    assert!(said.contains("held by rule"), "{said}");
+    assert_eq!(world.server("SELECT count(*) FROM orders"), "3");
+    world.deny("grace", world.held().await.id).await;
+    raw.until(b'E').await;
+    assert_eq!(world.server("SELECT count(*) FROM orders"), "3");
+}
+
+/// A batch that fails while a later part of it is held: the held part never runs, and the session goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hold_in_a_batch_that_failed_meanwhile_runs_nothing() {
+    let world = World::start().await;
+    world.grant("ada", Access::Write, Span::hours(1)).await;
+    let mut raw = Raw::connect(&world, "ada").await;
+    let fails = run("SELECT pg_sleep(1), 1 / (SELECT 0)", &[]);
+    let held = run("DELETE FROM orders", &[]);
+    raw.send(&[fails, message(b'H', &[]), held, message(b'H', &[])]).await;
+    world
+        .approve("grace", {
+            let held = world.held().await;
+            tokio::time::sleep(Duration::from_millis(1_500)).await;
+            held.id
+        })
+        .await;
+    raw.send(&[message(b'S', &[])]).await;
+    raw.until(b'Z').await;
+    assert_eq!(world.server("SELECT count(*) FROM orders"), "3");
+    raw.send(&[message(b'Q', b"SELECT 41 + 1\0")]).await;
+    assert!(raw.until(b'Z').await.contains("42"));
 }

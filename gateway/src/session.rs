@@ -62,7 +62,6 @@ pub(crate) async fn run<D: Dialect>(
             }
         }
     };
-    state.asking.abandon(session, workflows).await;
     let (ending, told) = match why {
         Stop::Ended(ending) => {
             let message = life.farewell(&ending);
@@ -71,6 +70,8 @@ pub(crate) async fn run<D: Dialect>(
         Stop::Broken(broken) => (broken.ending(), broken.told()),
     };
     dialect.close(&told).await;
+    // The store may be away and take its time; the door is shut first.
+    state.asking.abandon(session, workflows).await;
     (ending, state.book.totals)
 }
 

@@ -286,6 +286,19 @@ impl Link {
     }
 }
 
+impl Link {
+    /// Reads and drops what the target still says, until it has closed its side.
+    pub(super) async fn until_upstream_is_gone(&mut self) {
+        let mut dropped = [0; 4096];
+        loop {
+            match tokio::io::AsyncReadExt::read(&mut self.upstream, &mut dropped).await {
+                Ok(0) | Err(_) => return,
+                Ok(_) => {}
+            }
+        }
+    }
+}
+
 /// Writes the first `free` bytes of a buffer and forgets them.
 fn poll_front(from: &mut Buffer, free: &mut usize, to: &mut Stream, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
     while *free > 0 {

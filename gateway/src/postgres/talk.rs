@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 use tokio::task::JoinSet;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use workflows::verdict::Mask;
 
 use crate::dialect::{Ask, Broken, Dialect, Told, Turn as _};
@@ -24,6 +24,8 @@ mod dialect;
 
 /// How long the target may take to hear that a statement is cancelled, and each side to hear goodbye.
 const GOODBYE: Duration = Duration::from_secs(2);
+/// How long a backend may take to be gone by itself before it is terminated.
+const GONE: Duration = Duration::from_secs(1);
 /// How often a waiting client is reminded that it waits.
 const REMINDER: Duration = Duration::from_mins(1);
 /// What we send in the place of what is refused: the server itself then refuses it, as it would any statement with a
@@ -133,6 +135,23 @@ impl Talk {
         Ok(())
     }
 
+    /// Ends the session's process on the server, whatever it does there. The same role may do so.
+    async fn terminate_backend(&mut self) {
+        let Some(key) = &self.cancel else { return };
+        let pid = key.pid().to_string();
+        let work = async {
+            let mut side = self.way.open(GOODBYE).await?;
+            side.rows("SELECT pg_catalog.pg_terminate_backend($1::pg_catalog.int4)", &[&pid]).await
+        };
+        match timeout(GOODBYE, work).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "a backend could not be terminated");
+            }
+            Err(_elapsed) => tracing::error!("a backend could not be terminated in time"),
+        }
+    }
+
     fn cancel_upstream(&mut self) {
         while self.errands.try_join_next().is_some() {}
         if let Some(key) = self.cancel.clone() {
@@ -214,6 +233,21 @@ impl Talk {
         let sync = shape == Shape::Synced;
         self.link.from_client.consume(if sync { len.saturating_sub(HEAD) } else { len });
         sync
+    }
+
+    /// Drops a turn whose batch failed while it was judged or held, as the target would: its error is told already. A
+    /// Sync by itself is never dropped, since it ends the batch.
+    fn skips(&mut self, turn: &Turn) -> bool {
+        let of_batch = match turn.shape {
+            Shape::Open => true,
+            Shape::Synced => turn.len > HEAD,
+            Shape::Query | Shape::Call => false,
+        };
+        let skips = self.replies.skipping && of_batch;
+        if skips {
+            let _sync_is_next = self.skip(turn.len, turn.shape);
+        }
+        skips
     }
 
     /// Writes a refused turn's mistake to the target, and notes that the answer is ours to give.

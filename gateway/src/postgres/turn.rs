@@ -143,6 +143,8 @@ pub(super) struct Reader<'a> {
     pub(super) strings: bool,
     /// A statement of this batch, in an earlier turn, may have changed how texts are read.
     pub(super) doubt: bool,
+    /// Nothing ran since the target last told its settings.
+    pub(super) settled: bool,
     /// Why no text of this session can be read, if so.
     pub(super) unreadable: Option<&'static str>,
 }
@@ -172,7 +174,11 @@ impl Reader<'_> {
 
     async fn read_query(&self, bytes: &[u8], turn: &mut Turn) -> Result<(), Broken> {
         let text = wire::query(bytes).map_err(Broken::protocol)?;
-        let classified = self.classify(text).await;
+        let classified = if self.doubt || (!self.settled && depends_on_settings(text)) {
+            opaque(&String::from_utf8_lossy(text), UNSETTLED)
+        } else {
+            self.classify(text).await
+        };
         turn.prepares = self.prepares(&classified).await;
         let mut inner = Vec::new();
         for name in &classified.executes {
@@ -224,10 +230,11 @@ impl Reader<'_> {
         let Parse { name, text, types } = Parse::read(frame).map_err(Broken::protocol)?;
         let runs = turn.first.iter().chain(&turn.more).filter(|ask| ask.runs).map(|ask| &ask.classified);
         let before = self.owed.iter().filter_map(Owed::classified);
+        let ran = !self.settled || turn.first.iter().chain(&turn.more).any(|ask| ask.runs);
         let mut before = runs.chain(before);
-        let classified = if self.doubt || before.any(|classified| changes_reading(classified)) {
-            let why = "a statement before it, in the same batch, may have changed how texts are read";
-            opaque(&String::from_utf8_lossy(text), why)
+        let unsettled = self.doubt || before.any(|classified| changes_reading(classified));
+        let classified = if unsettled || (ran && depends_on_settings(text)) {
+            opaque(&String::from_utf8_lossy(text), UNSETTLED)
         } else {
             self.classify(text).await
         };
@@ -312,6 +319,15 @@ impl Reader<'_> {
             Err(_) => opaque(&String::from_utf8_lossy(text), "the text is not UTF-8"),
         }
     }
+}
+
+/// Why a text is opaque whose reading hangs on settings that may have changed a moment ago.
+const UNSETTLED: &str = "a statement before it, in the same batch, may have changed how texts are read";
+
+/// Whether encoding or string settings can make another text of these bytes. The target tells of a change only with its
+/// next ReadyForQuery, and any function may make one.
+fn depends_on_settings(text: &[u8]) -> bool {
+    text.iter().any(|byte| *byte >= 0x80 || *byte == b'\\')
 }
 
 /// Whether it may change how later texts are read or what later names mean.

@@ -87,6 +87,13 @@ pub struct CancelKey {
     key: BackendKey,
 }
 
+impl CancelKey {
+    /// The number of the server's process.
+    pub const fn pid(&self) -> i32 {
+        self.key.pid
+    }
+}
+
 /// TLS towards one target.
 #[derive(Clone)]
 struct Secure {
@@ -99,6 +106,11 @@ impl fmt::Debug for Secure {
         f.debug_struct("Secure").field("name", &self.name).finish_non_exhaustive()
     }
 }
+
+/// A running statement looks once a second whether we are still there: a gateway that was killed leaves no work behind.
+const WATCHED: (&str, &str) = ("client_connection_check_interval", "1000");
+/// What a server says that does not know it: undefined object, invalid value, unsupported, protocol violation.
+const UNKNOWN_SETTING: [&str; 4] = ["42704", "22023", "0A000", "08P01"];
 
 type Authorities = HashMap<Option<PathBuf>, (Instant, Arc<ClientConfig>)>;
 
@@ -125,8 +137,27 @@ impl Dialer {
         read_only: bool,
         within: Duration,
     ) -> Result<Upstream, DialError> {
-        let login = target.logins.get(&access).ok_or(DialError::NoLogin(access))?;
         let settings = Settings::choose(client_params, read_only)?;
+        let watched = self.dial(target, access, &settings, Some(WATCHED), within).await;
+        match watched {
+            // Servers before 14, and poolers that know few settings, say so; there only the goodbye ends a backend.
+            Err(DialError::Refused { code, .. }) if UNKNOWN_SETTING.contains(&code.as_str()) => {
+                tracing::warn!(target.name = %target.name, "the target does not watch whether its client is there");
+                self.dial(target, access, &settings, None, within).await
+            }
+            watched => watched,
+        }
+    }
+
+    async fn dial(
+        &self,
+        target: &Target,
+        access: Access,
+        settings: &Settings,
+        watched: Option<(&str, &str)>,
+        within: Duration,
+    ) -> Result<Upstream, DialError> {
+        let login = target.logins.get(&access).ok_or(DialError::NoLogin(access))?;
         let work = async {
             let secure = self.secure(target).await?;
             let (tcp, address) = reach(&target.address, within).await?;
@@ -134,6 +165,7 @@ impl Dialer {
             let binding = stream.peer_certificate().and_then(|certificate| end_point(certificate));
             let mut sent = vec![("user", login.user.as_str()), ("database", target.database.as_str())];
             sent.extend(settings.passed.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+            sent.extend(watched);
             let ready = sign_in(&mut stream, &sent, &login.password, binding).await?;
             let Ready { parameters, key, pending } = ready;
             Ok(Upstream {
@@ -143,7 +175,7 @@ impl Dialer {
                 address,
                 status: b'I',
                 pending,
-                dropped: settings.dropped,
+                dropped: settings.dropped.clone(),
                 secure,
             })
         };

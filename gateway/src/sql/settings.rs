@@ -24,7 +24,7 @@ const POWER: &[&str] = &[
     "session_replication_role", "allow_system_table_mods", "zero_damaged_pages", "ignore_system_indexes",
     "ignore_checksum_failure", "local_preload_libraries", "session_preload_libraries", "dynamic_library_path",
     "jit_provider", "log_statement", "log_min_duration_statement", "log_min_error_statement", "log_min_messages",
-    "track_activities", "lo_compat_privileges",
+    "track_activities", "lo_compat_privileges", "client_connection_check_interval",
 ];
 
 /// Client encodings in which every byte below 0x80 is ASCII, wherever it stands. In the others (SJIS, BIG5, GBK,
@@ -51,7 +51,7 @@ pub(super) fn change(name: &str, value: Option<&str>) -> Change {
         // Statements of the same pipeline are read before the server reports the change.
         return Change { opaque: Some("it changes where strings end in later statements".to_owned()), ..session };
     }
-    if name == "client_encoding" && value.is_some_and(|value| !safe_encoding(value)) {
+    if name == "client_encoding" && value.is_none_or(|value| !safe_encoding(value)) {
         return Change {
             opaque: Some("it changes how the bytes of later statements are read".to_owned()),
             ..session
@@ -82,6 +82,7 @@ mod tests {
         assert!(change("standard_conforming_strings", Some("off")).opaque.is_some());
         assert!(change("standard_conforming_strings", Some("on")).opaque.is_none());
         assert!(change("client_encoding", Some("GBK")).opaque.is_some());
+        assert!(change("client_encoding", None).opaque.is_some(), "a value that nobody sees");
         assert!(change("client_encoding", Some("UTF-8")).opaque.is_none());
         assert!(change("client_encoding", Some("iso-8859-1")).opaque.is_none());
     }

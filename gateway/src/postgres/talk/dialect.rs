@@ -11,7 +11,7 @@ use crate::postgres::upstream::{self};
 use crate::postgres::wire::{self, Bind};
 use crate::record::Record;
 
-use super::{GOODBYE, REMINDER, Talk, bytes_ahead, words};
+use super::{GONE, GOODBYE, REMINDER, Talk, bytes_ahead, words};
 
 impl Dialect for Talk {
     type Turn = Turn;
@@ -53,6 +53,7 @@ impl Dialect for Talk {
                         owed: &self.replies.owed,
                         strings: self.replies.strings,
                         doubt: self.replies.doubt,
+                        settled: !self.replies.mid_batch && self.replies.owed.is_empty(),
                         unreadable: self.replies.unreadable,
                     };
                     self.turn = len;
@@ -66,11 +67,17 @@ impl Dialect for Talk {
     async fn forward(&mut self, turn: Cleared<Turn>, record: &mut Record<'_>) -> Result<(), Broken> {
         let (turn, mask, first) = turn.spend();
         let shape = turn.shape;
+        if self.skips(&turn) {
+            return Ok(());
+        }
         self.release(turn, mask, first);
         self.answer(shape, record).await
     }
 
     async fn refuse(&mut self, turn: Turn, told: &Told, record: &mut Record<'_>) -> Result<(), Broken> {
+        if self.skips(&turn) {
+            return Ok(());
+        }
         let error = words("ERROR", told);
         self.link.from_client.consume(turn.len);
         let inside = self.replies.status == b'T' || self.replies.mid_batch || !self.replies.owed.is_empty();
@@ -180,6 +187,11 @@ impl Dialect for Talk {
         wire::write_terminate(&mut goodbye);
         let _late = timeout(GOODBYE, self.link.farewell_upstream(&goodbye)).await;
         let _late = timeout(GOODBYE, self.link.farewell_client(&farewell)).await;
+        // INVARIANT: what the grant allowed ends with it (G1). A statement may have caught the cancellation, or the
+        // cancellation may have come before it began; the server is asked until its side is closed.
+        if timeout(GONE, self.link.until_upstream_is_gone()).await.is_err() {
+            self.terminate_backend().await;
+        }
         self.errands.shutdown().await;
     }
 }
