@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use workflows::clock::Span;
+use workflows::engine::Filter;
 use workflows::policy::Policy;
 use workflows::request::What;
 use workflows::target::Access;
@@ -225,6 +226,23 @@ async fn what_cannot_be_read_is_held() {
     assert_eq!(world.server("SELECT count(*) FROM orders"), "3");
     world.deny("grace", world.held().await.id).await;
     psql.until("ERROR").await;
+    // G17: once somebody lets such a statement through, the session's evidence says that nobody could read it.
+    psql.send("DO $$ BEGIN EXECUTE 'DELETE' || ' FROM orders'; END $$;").await;
+    psql.until("held by rule").await;
+    world.approve("grace", world.held().await.id).await;
+    psql.ask("SELECT 41 + 1 AS answer;", "42").await;
+    psql.quit().await;
+    let ada = world.person("ada").await;
+    let all = Filter { open_only: false, limit: 10 };
+    for _try in 0..100 {
+        let sessions = world.workflows().sessions(&ada, all).await.unwrap();
+        if let Some(mark) = sessions.iter().find_map(|session| session.uninspected.as_deref()) {
+            assert!(mark.contains("could not be read"), "{mark}");
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("the session is not marked");
 }
 
 /// G6: the policy is asked again at the release.
@@ -312,7 +330,7 @@ impl Raw {
                 let len = u32::from_be_bytes([head[1], head[2], head[3], head[4]]) as usize - 4;
                 let mut body = vec![0; len];
                 self.0.read_exact(&mut body).await.unwrap();
-                all.push_str(&format!("{} {}\n", char::from(head[0]), String::from_utf8_lossy(&body)));
+                all = all + &char::from(head[0]).to_string() + " " + &String::from_utf8_lossy(&body) + "\n";
                 if head[0] == tag {
                     return all;
                 }

@@ -37,6 +37,17 @@ pub(crate) struct Cleared<T> {
 }
 
 impl<T> Cleared<T> {
+    /// Whether it holds something that nobody could read: the session's evidence says so (G17).
+    pub(crate) fn is_uninspected(&self) -> bool
+    where
+        T: Turn,
+    {
+        let all = |ask: &Ask| {
+            ask.inner.iter().chain([&ask.classified]).any(|one| one.operations.iter().any(|op| op.opaque.is_some()))
+        };
+        self.turn.asks().filter(|ask| ask.runs).any(all)
+    }
+
     /// Uses the proof up: the turn, what must be hidden in its answer, and the number of its first operation.
     pub(crate) fn spend(self) -> (T, Arc<Mask>, u32) {
         (self.turn, self.mask, self.first)
@@ -113,6 +124,13 @@ impl Checkpoint {
         if self.generation != session.generation() {
             self.known.clear();
             self.generation = session.generation();
+        }
+        if session.scope().is_none() {
+            // The door is closed, and that somebody knocked is evidence all the same.
+            let shut = Weighed { verdict: shut_out(), rules: "access".into() };
+            for ask in turn.asks() {
+                record_intent(dialect, &turn, ask, &shut, &mut Record::new(session.tape(), book))?;
+            }
         }
         let Some(scope) = session.scope() else { return Ok(Decision::Refuse(turn, unknown_target())) };
         let mut all = Verdict { gate: Gate::Open, mask: Arc::clone(scope.mask()) };
@@ -314,6 +332,13 @@ fn shut(denial: &Denial) -> Told {
 fn nothing() -> Verdict {
     let because = "the policy no longer knows this target or this person".to_owned();
     Verdict { gate: Gate::Shut(Denial { rule: "the policy".to_owned(), because }), mask: Arc::default() }
+}
+
+/// The verdict where the policy no longer permits the session itself.
+fn shut_out() -> Verdict {
+    let denial =
+        Denial { rule: "access".to_owned(), because: "the policy no longer permits this session".to_owned() };
+    Verdict { gate: Gate::Shut(denial), mask: Arc::default() }
 }
 
 fn unknown_target() -> Told {

@@ -110,6 +110,11 @@ async fn turn<D: Dialect>(
             observer.released(after.to_std());
         }
     }
+    if let Decision::Clear(cleared) = &decision
+        && cleared.is_uninspected()
+    {
+        session.mark_uninspected("a statement that could not be read was let through");
+    }
     let mut record = Record::new(session.tape(), book);
     match decision {
         Decision::Clear(cleared) => {
