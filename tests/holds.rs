@@ -399,3 +399,48 @@ async fn a_hold_in_a_batch_that_failed_meanwhile_runs_nothing() {
     raw.send(&[message(b'Q', b"SELECT 41 + 1\0")]).await;
     assert!(raw.until(b'Z').await.contains("42"));
 }
+
+fn parse(name: &str, sql: &str) -> Vec<u8> {
+    message(b'P', &[name.as_bytes(), b"\0", sql.as_bytes(), b"\0\0\0"].concat())
+}
+
+fn bind(portal: &str, statement: &str) -> Vec<u8> {
+    message(b'B', &[portal.as_bytes(), b"\0", statement.as_bytes(), b"\0\0\0\0\0\0\0"].concat())
+}
+
+fn execute(portal: &str) -> Vec<u8> {
+    message(b'E', &[portal.as_bytes(), b"\0\0\0\0\0"].concat())
+}
+
+/// The server cuts names at 63 bytes and recodes the others: two names of ours would be one of its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_the_server_would_change_is_not_taken() {
+    let world = World::start().await;
+    world.grant("ada", Access::Write, Span::hours(1)).await;
+    let long = "x".repeat(63);
+    for (one, two) in [(format!("{long}a"), format!("{long}b")), ("\u{e9}".to_owned(), "\u{c3}\u{a9}".to_owned())] {
+        let mut raw = Raw::connect(&world, "ada").await;
+        let close = message(b'C', &[b"S", two.as_bytes(), b"\0"].concat());
+        let sync = message(b'S', &[]);
+        let first = [parse(&one, "SELECT 1"), sync.clone(), close, parse(&two, "DELETE FROM orders"), sync.clone()];
+        raw.send(&first).await;
+        raw.send(&[bind("", &one), execute(""), sync]).await;
+        let said = raw.until(b'E').await;
+        assert!(said.contains("08P01"), "{said}");
+        assert_eq!(world.server("SELECT count(*) FROM orders"), "3");
+    }
+}
+
+/// A portal of the protocol can be run by SQL: it is judged by what it runs.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bound_statement_that_is_fetched_by_sql_is_held() {
+    let world = World::start().await;
+    world.grant("ada", Access::Write, Span::hours(1)).await;
+    let mut raw = Raw::connect(&world, "ada").await;
+    let bound = [parse("s", "DELETE FROM orders RETURNING id"), bind("p", "s"), message(b'H', &[])];
+    raw.send(&bound).await;
+    raw.send(&[message(b'Q', b"MOVE ALL FROM p\0")]).await;
+    let said = raw.until(b'N').await;
+    assert!(said.contains("held by rule"), "{said}");
+    assert_eq!(world.server("SELECT count(*) FROM orders"), "3");
+}

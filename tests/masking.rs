@@ -175,3 +175,41 @@ async fn whoever_is_excepted_sees_it_all() {
     let (said, _) = world.run("alan", &["-c", "SELECT * FROM customers"]).await;
     assert!(said.contains("mira.weber@example.com"), "{said}");
 }
+
+/// An error may quote any value; so may a setting that was made of one, and the plan of a held statement.
+#[tokio::test(flavor = "multi_thread")]
+async fn errors_settings_and_previews_show_no_masked_value() {
+    let world = World::start().await;
+    world.grant("ada", Access::Write, Span::hours(1)).await;
+    for sql in [
+        "SELECT phone::int FROM customers",
+        "SELECT current_setting(string_agg(phone, ',')) FROM customers",
+        "SELECT ('\"' || phone || '\"')::regclass FROM customers",
+        "SELECT to_tsquery(phone || ' &') FROM customers",
+        "SELECT xmlparse(document phone) FROM customers",
+        "SELECT (phone || email)::jsonb FROM customers",
+        "INSERT INTO customers (id, phone) SELECT id, phone FROM customers",
+    ] {
+        let (said, worked) = world.run("ada", &["-c", sql]).await;
+        assert!(!worked, "{sql}: {said}");
+        assert_hidden(&said, sql);
+    }
+    let mut psql = world.connect("ada").await;
+    psql.send("SELECT set_config('a.b', string_agg(phone, ','), false) FROM customers;").await;
+    psql.until("held by rule").await;
+    world.deny("grace", world.held().await.id).await;
+    psql.until("ERROR").await;
+    psql.send(
+        "DELETE FROM orders WHERE total > (table_to_xml('customers', true, false, '')::text)::numeric OR true;",
+    )
+    .await;
+    psql.until("held by rule").await;
+    let held = world.held().await;
+    assert_hidden(&format!("{held:?}"), "the preview");
+    world.deny("grace", held.id).await;
+    psql.until("ERROR").await;
+    assert_hidden(&psql.said.join("\n"), "the notices");
+    // A mistake in the text is the person's own, and stays readable.
+    let (said, _) = world.run("ada", &["-c", "SELECT phon FROM customers"]).await;
+    assert!(said.contains("column \"phon\" does not exist"), "{said}");
+}

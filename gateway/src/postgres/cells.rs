@@ -225,13 +225,12 @@ pub(super) fn set_length(frame: &mut [u8], whole: usize) {
     }
 }
 
-/// Hides values that an error or a notice repeats. What a server quotes in a data error (class 22), and the keys that it
-/// shows when one is broken (class 23), may be what a masked column holds.
+/// Hides values that an error or a notice repeats. Any error that comes while a statement runs may quote what a masked
+/// column holds, so under a column mask its words are hidden, except where they can only be the client's own: a mistake in
+/// the text, which the server points at, and what has nothing to do with data.
 pub(super) fn error(frame: &mut [u8], mask: &Mask, scanner: Option<&Scanner>) -> u64 {
     let mut hidden = 0;
-    let code = crate::postgres::wire::error_field(frame, b'C').unwrap_or_default();
-    let data = code.starts_with(b"22") || code.starts_with(b"23");
-    let quotes = data && !mask.columns.is_empty();
+    let words = if mask.columns.is_empty() { Words::Shown } else { words_of(frame) };
     let body = frame.get_mut(HEAD..).unwrap_or_default();
     for field in body.split_mut(|byte| *byte == 0) {
         let Some((letter, text)) = field.split_first_mut() else { continue };
@@ -239,14 +238,44 @@ pub(super) fn error(frame: &mut [u8], mask: &Mask, scanner: Option<&Scanner>) ->
             continue;
         }
         hidden += scanner.map_or(0, |scanner| scanner.mask(text).total());
-        let open: &[u8] = if *letter == b'M' { b"\"" } else { b"(\"=" };
-        if quotes && let Some(from) = text.iter().position(|byte| open.contains(byte)) {
-            let rest = text.get_mut(from + 1..).unwrap_or_default();
-            rest.iter_mut().filter(|byte| !b"\"()=".contains(byte)).for_each(|byte| *byte = b'*');
+        let whole = match words {
+            Words::Shown => false,
+            // The message names constraint, table and column; the detail shows the row.
+            Words::Message => *letter != b'M',
+            Words::Hidden => true,
+        };
+        if whole {
+            text.iter_mut().filter(|byte| **byte != b' ').for_each(|byte| *byte = b'*');
             hidden += 1;
         }
     }
     hidden
+}
+
+/// How much of an error may be shown under a column mask.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Words {
+    Shown,
+    Message,
+    Hidden,
+}
+
+fn words_of(frame: &[u8]) -> Words {
+    let field = |letter| crate::postgres::wire::error_field(frame, letter);
+    let code = field(b'C').unwrap_or_default();
+    let is = |classes: &[&[u8]]| classes.iter().any(|class| code.starts_with(class));
+    // A notice that the server makes of itself has class 00 or 01; those of functions too, and only detectors see them.
+    let notice = frame.first() == Some(&b'N');
+    let of_text = is(&[b"42"]) && field(b'P').is_some();
+    let dataless =
+        is(&[b"25", b"26", b"34", b"3B", b"40", b"53", b"54", b"55", b"57", b"58", b"08", b"42501", b"22012"]);
+    if notice || of_text || dataless {
+        Words::Shown
+    } else if is(&[b"23"]) {
+        Words::Message
+    } else {
+        Words::Hidden
+    }
 }
 
 #[cfg(test)]

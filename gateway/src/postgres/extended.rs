@@ -20,6 +20,9 @@ const MAX_NAMES: usize = 10_000;
 /// How many bytes of their texts are kept.
 const MAX_TEXTS: usize = 16 << 20;
 
+/// How many bytes of bound values all portals of a session may keep.
+const MAX_BINDS: usize = 32 << 20;
+
 /// A column of a result, kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Column {
@@ -200,6 +203,7 @@ pub(super) struct Names {
     statements: HashMap<Box<[u8]>, Arc<Statement>>,
     portals: HashMap<Box<[u8]>, Arc<Portal>>,
     texts: usize,
+    binds: usize,
 }
 
 impl Names {
@@ -227,19 +231,25 @@ impl Names {
     }
 
     pub(super) fn add_portal(&mut self, name: Box<[u8]>, portal: Arc<Portal>) {
-        self.portals.remove(&name);
-        if self.portals.len() < MAX_NAMES {
+        self.drop_portal(&name);
+        // A portal keeps its values; what goes beyond is not known, and so opaque.
+        let binds = self.binds + portal.bind.len();
+        if self.portals.len() < MAX_NAMES && binds <= MAX_BINDS {
+            self.binds = binds;
             self.portals.insert(name, portal);
         }
     }
 
     pub(super) fn drop_portal(&mut self, name: &[u8]) {
-        self.portals.remove(name);
+        if let Some(gone) = self.portals.remove(name) {
+            self.binds = self.binds.saturating_sub(gone.bind.len());
+        }
     }
 
     /// The transaction is over, and its portals with it.
     pub(super) fn drop_portals(&mut self) {
         self.portals.clear();
+        self.binds = 0;
     }
 
     /// DEALLOCATE ALL or DISCARD ALL.
@@ -278,6 +288,31 @@ pub(super) fn find_statement<'a>(
         .find_map(made)
         .or_else(|| owed.iter().rev().find_map(|owed| made(&owed.step)))
         .or_else(|| names.statement(wanted))
+}
+
+/// What every portal would run that exists, or will when the server reaches the end of `steps`. A FETCH may name any.
+pub(super) fn bound_statements(steps: &[Step], owed: &VecDeque<Owed>, names: &Names) -> Vec<Arc<Classified>> {
+    let bound = |step: &Step| match step {
+        Step::Bind { portal, .. } => Some(Arc::clone(&portal.statement.classified)),
+        Step::Parse { .. }
+        | Step::BindUnknown { .. }
+        | Step::DescribeStatement(_)
+        | Step::DescribePortal(_)
+        | Step::Execute { .. }
+        | Step::Running(_)
+        | Step::Close { .. }
+        | Step::Sync
+        | Step::Query(_)
+        | Step::Call(_) => None,
+    };
+    let known = names.portals.values().map(|portal| Arc::clone(&portal.statement.classified));
+    let mut all: Vec<Arc<Classified>> = Vec::new();
+    for one in known.chain(steps.iter().filter_map(bound)).chain(owed.iter().filter_map(|owed| bound(&owed.step))) {
+        if !all.iter().any(|other| Arc::ptr_eq(other, &one)) {
+            all.push(one);
+        }
+    }
+    all
 }
 
 /// The same for a portal. `Some(None)` is one that was bound to a name that nobody knows.

@@ -38,6 +38,7 @@ pub(super) async fn lines(way: &Way, _catalog: &Catalog, asks: Vec<Ask>, raw: &[
     let mut all = Vec::new();
     match timeout(WITHIN, gather(way, &asks, raw, &mut all)).await {
         Ok(Ok(())) => {}
+        Ok(Err(SideError::Server(_))) => all.push("no preview: the target refused to plan it".to_owned()),
         Ok(Err(error)) => all.push(format!("no preview: {error}")),
         Err(_) => all.push("no preview: it took too long".to_owned()),
     }
@@ -89,7 +90,8 @@ async fn plan(side: &mut Side, ask: &Ask, raw: &[u8], operation: &Operation) -> 
     };
     let line = match rows {
         Ok(rows) => planned(&rows, operation),
-        Err(SideError::Server(why)) => format!("no plan: {why}"),
+        // The server's words are not repeated: planning runs functions, and their errors carry data that is masked.
+        Err(SideError::Server(_)) => "no plan: the target refused to plan it".to_owned(),
         Err(other) => return Err(other),
     };
     side.rows("ROLLBACK", &[]).await?;

@@ -311,7 +311,7 @@ impl Replies {
             copy.data(frame, scanner.as_deref(), &mut hidden)
         } else {
             let hide = execution.columns.as_ref().map(|columns| columns.hide.as_ref());
-            cells::data_row(frame, hide, scanner.as_deref(), &mut hidden)
+            at_length(frame.len(), || cells::data_row(frame, hide, scanner.as_deref(), &mut hidden))
         };
         let len = len.map_err(Broken::protocol)?;
         record.masked(&mut execution.running, hidden);
@@ -329,6 +329,16 @@ impl Replies {
         }
     }
 }
+
+/// Work on so many bytes; what takes long leaves the thread to other sessions first.
+fn at_length<T>(bytes: usize, work: impl FnOnce() -> T) -> T {
+    use tokio::runtime::{Handle, RuntimeFlavor};
+    let others = || Handle::try_current().is_ok_and(|handle| handle.runtime_flavor() == RuntimeFlavor::MultiThread);
+    if bytes > LONG && others() { tokio::task::block_in_place(work) } else { work() }
+}
+
+/// A row of more bytes is looked through beside the runtime's threads.
+const LONG: usize = 256 << 10;
 
 /// Whether rows have to be looked into.
 enum Hides {

@@ -181,8 +181,20 @@ impl Talk {
             }
             let Some(head) = wire::frontend(bytes).map_err(Broken::protocol)? else { return Ok(()) };
             match head.tag {
-                // The server ignores Sync and Flush while it copies.
-                b'd' | b'S' | b'H' => {}
+                b'd' => {}
+                // The server ignores Sync and Flush while it copies, but no longer once the COPY has failed, which we may
+                // not know yet: passed on, one could bring an answer that nobody is owed. So they end here.
+                b'S' | b'H' => {
+                    if bytes.len() < head.len {
+                        return Ok(());
+                    }
+                    if self.link.release > 0 {
+                        // What is before it goes first.
+                        return Ok(());
+                    }
+                    self.link.from_client.consume(head.len);
+                    continue;
+                }
                 b'c' | b'f' => self.replies.copying = false,
                 b'X' => return Err(Broken::Left),
                 tag => return Err(Broken::protocol(wire::Malformed::Tag(tag))),

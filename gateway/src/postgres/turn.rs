@@ -10,7 +10,9 @@ use std::sync::Arc;
 use workflows::operation::{Act, Kind, Object, Operation};
 
 use crate::dialect::{Ask, Broken, Text};
-use crate::postgres::extended::{Names, Owed, Portal, Statement, Step, find_portal, find_statement};
+use crate::postgres::extended::{
+    Names, Owed, Portal, Statement, Step, bound_statements, find_portal, find_statement,
+};
 use crate::postgres::wire::{self, Bind, HEAD, Named, Parse};
 use crate::seams::{Classified, Classifier};
 
@@ -187,6 +189,10 @@ impl Reader<'_> {
             inner.extend(made.map(|(_, statement)| Arc::clone(&statement.classified)));
             inner.extend(self.executed(&[], name, !inner.is_empty()));
         }
+        // FETCH and MOVE run whatever portal they name, one of the protocol's as well.
+        if !classified.fetches.is_empty() {
+            inner.extend(bound_statements(&turn.steps, self.owed, self.names));
+        }
         let text = Text::Here(HEAD..HEAD + text.len());
         turn.ask(Ask { classified, inner, runs: true, text, bound: None, types: None });
         Ok(())
@@ -272,8 +278,11 @@ impl Reader<'_> {
         let ask = if let Some(portal) = &portal {
             let classified = Arc::clone(&portal.statement.classified);
             prepares = self.prepares(&classified).await;
-            let inner =
+            let mut inner: Vec<_> =
                 classified.executes.iter().filter_map(|name| self.executed(&turn.steps, name, false)).collect();
+            if !classified.fetches.is_empty() {
+                inner.extend(bound_statements(&turn.steps, self.owed, self.names));
+            }
             let text = Text::Kept(Arc::clone(&portal.statement.text));
             let types = Some(Arc::clone(&portal.statement.types));
             turn.ask(Ask { classified, inner, runs: true, text, bound: Some(Arc::clone(&portal.bind)), types })

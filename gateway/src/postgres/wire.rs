@@ -24,10 +24,16 @@ pub(crate) enum Malformed {
     /// A message ends before its fields do, or goes on after them.
     #[error("a message whose fields do not fill it")]
     Fields,
+    /// A name of a statement or portal that the server would not keep as it is.
+    #[error("a name of a statement or portal has at most 63 letters, digits and signs of ASCII")]
+    Name,
     /// A tag that this side never sends here.
     #[error("an unknown message {0:#04x}")]
     Tag(u8),
 }
+
+/// `NAMEDATALEN` less one.
+const LONGEST_NAME: usize = 63;
 
 /// A frame's head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,6 +108,13 @@ impl<'a> Cursor<'a> {
         Ok(text)
     }
 
+    /// The name of a statement or portal. The server cuts names at 63 bytes and recodes what is not ASCII: two names that
+    /// differ to us could be one to the server, so such names are not taken.
+    pub(crate) fn name(&mut self) -> Result<&'a [u8], Malformed> {
+        let name = self.text()?;
+        if name.len() <= LONGEST_NAME && name.is_ascii() { Ok(name) } else { Err(Malformed::Name) }
+    }
+
     /// A value: a length, or -1 for NULL, then so many bytes.
     pub(crate) fn value(&mut self) -> Result<Option<&'a [u8]>, Malformed> {
         match self.u32()? {
@@ -158,7 +171,7 @@ pub(crate) struct Parse<'a> {
 impl<'a> Parse<'a> {
     pub(crate) fn read(frame: &'a [u8]) -> Result<Self, Malformed> {
         let mut fields = Cursor::of(frame);
-        let (name, text) = (fields.text()?, fields.text()?);
+        let (name, text) = (fields.name()?, fields.text()?);
         let count = usize::from(fields.u16()?);
         let types = fields.bytes(count * 4)?;
         fields.end()?;
@@ -181,7 +194,7 @@ pub(crate) struct Bind<'a> {
 impl<'a> Bind<'a> {
     pub(crate) fn read(frame: &'a [u8]) -> Result<Self, Malformed> {
         let mut fields = Cursor::of(frame);
-        let (portal, statement) = (fields.text()?, fields.text()?);
+        let (portal, statement) = (fields.name()?, fields.name()?);
         let formats = Formats::read(&mut fields)?;
         let count = usize::from(fields.u16()?);
         let before = fields.rest();
@@ -224,7 +237,7 @@ impl<'a> Named<'a> {
             b'P' => true,
             _ => return Err(Malformed::Fields),
         };
-        let name = fields.text()?;
+        let name = fields.name()?;
         fields.end()?;
         Ok(Self { portal, name })
     }
@@ -233,7 +246,7 @@ impl<'a> Named<'a> {
 /// `E` of a client: the portal to run. How many rows is left to the server.
 pub(crate) fn execute(frame: &[u8]) -> Result<&[u8], Malformed> {
     let mut fields = Cursor::of(frame);
-    let portal = fields.text()?;
+    let portal = fields.name()?;
     fields.u32()?;
     fields.end()?;
     Ok(portal)

@@ -288,6 +288,11 @@ impl Walk {
             },
             Some(Effect::Hidden) => self.facts.opaque(format!("`{shown}` runs what its arguments say")),
             Some(Effect::Setting) => {
+                // A setting is read back without a word about where its value came from.
+                let value = nodes(&call.args).nth(1);
+                if constant(1).is_none() && !value.is_some_and(is_parameter) {
+                    self.facts.opaque("`set_config` of a value that the text does not show");
+                }
                 if let Some(setting) = constant(0) {
                     self.set(&setting, constant(1));
                 } else {
@@ -309,6 +314,16 @@ impl Walk {
         if !self.inert {
             self.names.sets.push((name.to_ascii_lowercase(), value));
         }
+    }
+}
+
+/// A parameter of the client's, cast or not.
+#[expect(clippy::wildcard_enum_match_arm, reason = "whatever else it is, it is no parameter")]
+fn is_parameter(arg: NodeRef<'_>) -> bool {
+    match arg {
+        NodeRef::ParamRef(_) => true,
+        NodeRef::TypeCast(cast) => node(cast.arg.as_deref()).is_some_and(is_parameter),
+        _ => false,
     }
 }
 
