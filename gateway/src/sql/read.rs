@@ -128,7 +128,7 @@ impl Classified {
                 }
                 self.cursors.push((cursor.portalname.clone(), rows));
             }
-            NodeRef::FetchStmt(fetch) if !fetch.ismove => self.fetches.push(fetch.portalname.clone()),
+            NodeRef::FetchStmt(fetch) => self.fetches.push(fetch.portalname.clone()),
             NodeRef::CopyStmt(statement) => {
                 let stream = copy::out(statement, own);
                 if stream.as_ref().is_some_and(|stream| stream.relation.is_none() && stream.query.is_none()) {
