@@ -17,19 +17,43 @@ pub(super) struct Target {
     name: Vec<String>,
     /// How the other relations of the statement are qualified.
     others: BTreeSet<String>,
+    /// Whether the target itself stands among them: then comparing columns of the two leaves nothing out.
+    twin: bool,
+}
+
+/// Whether a relation of this name stands anywhere below.
+#[expect(clippy::wildcard_enum_match_arm, reason = "all else is looked through")]
+fn names(item: NodeRef<'_>, name: Option<&String>) -> bool {
+    match item {
+        NodeRef::RangeVar(range) => relation(range).last() == name,
+        other => {
+            let mut found = false;
+            children(other, &mut |child| found |= names(child, name));
+            found
+        }
+    }
 }
 
 impl Target {
     /// The target of an UPDATE or DELETE, and what stands beside it in FROM or USING.
     pub(super) fn of<'a>(range: &RangeVar, others: impl Iterator<Item = NodeRef<'a>>) -> Self {
-        let mut names = BTreeSet::new();
-        others.for_each(|item| aliases(item, &mut names));
-        Self { alias: Some(alias(range)), name: relation(range), others: names }
+        let mut others_names = BTreeSet::new();
+        let (name, mut twin) = (relation(range), false);
+        others.for_each(|item| {
+            aliases(item, &mut others_names);
+            twin |= names(item, name.last());
+        });
+        Self { alias: Some(alias(range)), name, others: others_names, twin }
     }
 
     /// Any relation: for a SELECT, where a condition on any of them narrows.
     pub(super) fn any() -> Self {
-        Self { alias: None, name: Vec::new(), others: BTreeSet::new() }
+        Self { alias: None, name: Vec::new(), others: BTreeSet::new(), twin: false }
+    }
+
+    /// Whether the target is joined with itself.
+    pub(super) const fn has_twin(&self) -> bool {
+        self.twin
     }
 
     /// Whether an expression looks at a column of the target.

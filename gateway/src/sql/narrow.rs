@@ -183,6 +183,11 @@ fn pair(left: NodeRef<'_>, right: NodeRef<'_>, operator: &str, target: &Target) 
     if !of_left.is_empty() && of_left == of_right {
         return Keeps::Unknown;
     }
+    // A row always finds itself: `DELETE FROM t USING t z WHERE z.id = t.id` takes them all.
+    let column = |side: NodeRef<'_>| matches!(side, NodeRef::ColumnRef(_));
+    if target.has_twin() && column(left) && column(right) {
+        return Keeps::Unknown;
+    }
     let constant = |side| scalar(side).and_then(|text| text.parse::<f64>().ok());
     let floor = match operator {
         ">" | ">=" | "<>" => canon::is_key(left) && constant(right).is_some_and(|floor| floor <= 0.0),

@@ -5,7 +5,9 @@
 
 use pg_query::NodeRef;
 use pg_query::protobuf::{CmdType, SelectStmt, UpdateStmt, WithClause};
-use pg_query::protobuf::{DeleteStmt, FuncCall, InsertStmt, LockClauseStrength, MergeMatchKind, MergeStmt, RangeVar};
+use pg_query::protobuf::{
+    DeleteStmt, FuncCall, InsertStmt, LockClauseStrength, MergeMatchKind, MergeStmt, OnConflictAction, RangeVar,
+};
 use workflows::operation::{Act, Kind};
 
 use super::canon::Target;
@@ -184,6 +186,16 @@ impl Walk {
 
     pub(super) fn insert(&mut self, insert: &InsertStmt) {
         self.change("INSERT", |walk| {
+            if let Some(conflict) = &insert.on_conflict_clause
+                && conflict.action() == OnConflictAction::OnconflictUpdate
+                && conflict.where_clause.is_none()
+            {
+                // What a SELECT gives may meet every row that is there, and change it.
+                walk.facts.bounded &= match node(insert.select_stmt.as_deref()) {
+                    Some(NodeRef::SelectStmt(source)) => !source.values_lists.is_empty() || narrow::bounded(source),
+                    _ => true,
+                };
+            }
             walk.with_target(insert.with_clause.as_ref(), insert.relation.as_ref(), NodeRef::InsertStmt(insert));
         });
     }

@@ -147,7 +147,7 @@ fn names_of_the_session_are_followed() {
     let cursor = classified("DECLARE c CURSOR FOR SELECT email || '' FROM customers; FETCH 1 FROM c; MOVE 1 IN d");
     assert_eq!(cursor.cursors.len(), 1);
     assert_eq!(taint(&cursor.cursors[0].1, 1), "x");
-    assert_eq!(cursor.fetches, ["c"]);
+    assert_eq!(cursor.fetches, ["c", "d"]);
     let sets =
         classified("SET search_path = a, b; RESET ALL; SELECT set_config('Role', 'x', true); BEGIN READ WRITE").sets;
     let sets: Vec<_> = sets.iter().map(|(name, value)| (name.as_str(), value.as_deref())).collect();
