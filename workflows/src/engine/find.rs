@@ -1,5 +1,6 @@
 //! Looking: lists and single things, each only for those who may know of them.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -94,11 +95,19 @@ impl Workflows {
         if self.sees_request(&self.policy(), who.identity(), &request) { Ok(request) } else { Err(missing()) }
     }
 
-    /// The grants that somebody holds or oversees; newest first.
+    /// The grants that somebody holds, may end, or oversees; newest first.
     pub async fn grants(&self, who: &Authenticated, filter: Filter) -> Result<Vec<Grant>, FindError> {
-        let oversees = self.policy().oversees(&who.identity().name, self.now());
+        let (policy, now) = (self.policy(), self.now());
+        let oversees = policy.oversees(&who.identity().name, now);
         let rows = grants::latest(self.db(), filter.open_only, WINDOW).await?;
-        let seen = rows.into_iter().filter(|grant| oversees || grant.to == *who.identity());
+        // Whoever decides on such requests may take the grant back, and so has to find it.
+        let asked = |request: &Request| {
+            request.needs.asked(true).iter().any(|group| policy.is(group, &who.identity().name, now))
+        };
+        let requests = requests::latest(self.db(), false, WINDOW).await?;
+        let mine: HashSet<RequestId> = requests.iter().filter(|one| asked(one)).map(|one| one.id).collect();
+        let seen =
+            rows.into_iter().filter(|grant| oversees || grant.to == *who.identity() || mine.contains(&grant.request));
         Ok(seen.take(filter.limit() as usize).collect())
     }
 

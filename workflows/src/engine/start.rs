@@ -191,6 +191,17 @@ fn make_private_folder(path: &Path) -> std::io::Result<()> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
+/// A new SQLite file is its owner's alone: it holds statements and reasons. Its log takes the same rights.
+fn make_private_file(url: &str) -> std::io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let Some(path) = url.strip_prefix("sqlite:").map(|path| path.trim_start_matches("//")) else { return Ok(()) };
+    let path = path.split('?').next().unwrap_or(path);
+    if path.is_empty() || path.starts_with(':') || Path::new(path).exists() {
+        return Ok(());
+    }
+    std::fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path).map(drop)
+}
+
 /// Reads a 64-byte key (one block of the hash), or makes one that only its owner can read.
 fn load_or_make(path: &Path) -> std::io::Result<[u8; 64]> {
     use std::os::unix::fs::OpenOptionsExt;
@@ -236,6 +247,7 @@ impl Workflows {
             Some(("env" | "file", _)) => config.store.url.parse::<SecretRef>()?.read()?.reveal().clone(),
             _ => config.store.url.clone(),
         };
+        make_private_file(&url).map_err(|source| StartError::Key { path: config.keys.path.clone(), source })?;
         let db = Db::open(&url).await?;
         let keys = Keys::open(&config.keys)?;
         let recorder_clock = clock.clone();

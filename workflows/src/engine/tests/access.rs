@@ -168,6 +168,17 @@ both! {
         assert!(matches!(world.workflows.extend(&alan, grant, Span::hours(1), "x").await, Err(RequestError::NoGrant(_))));
     }
 
+    fn whoever_decides_on_such_requests_finds_the_grant_and_takes_it_back(world) {
+        let ada = world.person("ada").await;
+        let grant = world.granted(&ada).await;
+        let linus = world.person("linus").await;
+        let found = world.workflows.grants(&linus, open()).await.unwrap();
+        assert!(found.iter().any(|one| one.id == grant));
+        world.workflows.revoke(&linus, grant, "looks odd").await.unwrap();
+        let stranger = world.person("mallory").await;
+        assert!(world.workflows.grants(&stranger, all()).await.unwrap().is_empty());
+    }
+
     fn a_request_is_withdrawn_by_its_owner_alone(world) {
         let ada = world.person("ada").await;
         let request = world.ask(&ada).await;
