@@ -363,22 +363,7 @@ impl Workflows {
             let enough_now = match gate {
                 Gate::Open => true,
                 Gate::Shut(_) => false,
-                Gate::Hold(needs) => {
-                    let serves = |vote: &crate::approval::Vote| {
-                        let may = |quorum: &crate::approval::Quorum| {
-                            policy.is(&quorum.from, &vote.by.name, now)
-                                || quorum.then.as_ref().is_some_and(|then| policy.is(then, &vote.by.name, now))
-                        };
-                        needs
-                            .quorums()
-                            .iter()
-                            .enumerate()
-                            .filter(|(_, quorum)| may(quorum))
-                            .map(|(at, _)| at)
-                            .collect()
-                    };
-                    agreed.recount(serves).meet(needs)
-                }
+                Gate::Hold(needs) => agreed.recount(|vote| policy.asked_by(needs, &vote.by.name, now)).meet(needs),
             };
             if !enough_now || !agreed.meet(&request.needs) {
                 return Err(SpendError::PolicyChanged);

@@ -12,8 +12,8 @@ use crate::grant;
 use crate::id::{GrantId, RequestId};
 use crate::identity::{Authenticated, Identity};
 use crate::notice::Kind;
-use crate::policy::{Ask, Policy};
-use crate::request::{Effect, Event, Refused, Request, What};
+use crate::policy::{Ask, Policy, Route};
+use crate::request::{Effect, Event, Refused, Request, State, Step, What};
 use crate::store::audit::{self, Note};
 use crate::store::{StoreError, Tx, grants, notices, requests};
 use crate::target::Access;
@@ -121,7 +121,7 @@ impl Workflows {
                 });
             }
             let event = event_of(&request, voter, &choice, serves, now)?;
-            let step = request.step(event, now)?;
+            let step = step_now(&policy, request, event, now)?;
             requests::change(tx, &step.request, found.version).await?;
             let grant = self.carry_out(tx, &policy, &step.request, step.effects, now).await?;
             notices::add(tx, &Kind::Changed { request: id }, &step.request.needs.asked(true), now).await?;
@@ -165,6 +165,30 @@ impl Workflows {
     }
 }
 
+/// Where the policy of now would send what a request for access asks for.
+fn route_now(policy: &Policy, request: &Request, now: Timestamp) -> Result<Route, VoteError> {
+    let What::Access { target, access, span, .. } = &request.what else { return Err(VoteError::PolicyChanged) };
+    let asked = Ask { by: &request.by.name, target, access: *access, span: *span, emergency: false };
+    policy.route_again(&asked, now).map_err(|_| VoteError::PolicyChanged)
+}
+
+/// Takes the step that a vote asks for.
+///
+/// INVARIANT (G6): a grant is made only when the same votes are enough by the policy of now as well.
+fn step_now(policy: &Policy, request: Request, event: Event, now: Timestamp) -> Result<Step, VoteError> {
+    let step = request.clone().step(event.clone(), now)?;
+    let (State::Spent { votes, .. }, What::Access { .. }, Event::Approve(vote)) =
+        (&step.request.state, &step.request.what, event)
+    else {
+        return Ok(step);
+    };
+    let needs = route_now(policy, &request, now)?.needs;
+    if votes.recount(|vote| policy.asked_by(&needs, &vote.by.name, now)).meet(&needs) {
+        return Ok(step);
+    }
+    Ok(request.step(Event::AgreeFurther(vote), now)?)
+}
+
 /// Makes the grant, or moves the end of the one that is to be extended.
 async fn grant_it(
     tx: &mut Tx,
@@ -176,8 +200,10 @@ async fn grant_it(
 ) -> Result<GrantId, VoteError> {
     let What::Access { target, extends, .. } = &request.what else { return Err(VoteError::PolicyChanged) };
     // G6: the policy now has its say too: whether, and for how long.
-    let asked = Ask { by: &request.by.name, target, access, span: Span::ZERO, emergency: false };
-    let route = policy.route(&asked, now).map_err(|_| VoteError::PolicyChanged)?;
+    let route = route_now(policy, request, now)?;
+    if !policy.permits(&request.by.name, target, access, false, now) {
+        return Err(VoteError::PolicyChanged);
+    }
     let span = span.min(route.at_most);
     let to = [Who::Person(request.by.name.clone())];
     let id = match extends {

@@ -227,4 +227,36 @@ both! {
         let request = world.workflows.vote(&linus, asked.request.id, yes()).await.unwrap();
         assert_eq!(request.state.as_str(), "pending", "one of the two has left");
     }
+
+    fn a_raised_quorum_counts_for_what_is_pending(world) {
+        let ada = world.person("ada").await;
+        let request = world.ask(&ada).await;
+        let one = r#"approval = { from = "group:dba", people = 1, within = "15m", then = "group:seniors" }"#;
+        world.workflows.reload(World::policy_without(one, &one.replace("people = 1", "people = 2"))).await.unwrap();
+        let (grace, linus) = (world.person("grace").await, world.person("linus").await);
+        let first = world.workflows.vote(&grace, request.id, yes()).await.unwrap();
+        assert_eq!(first.state.as_str(), "pending", "two must agree now");
+        assert!(world.workflows.grants(&ada, open()).await.unwrap().is_empty());
+        let again = world.workflows.vote(&grace, request.id, yes()).await.unwrap();
+        assert_eq!(again.state.as_str(), "pending", "twice the same person is one person");
+        let second = world.workflows.vote(&linus, request.id, yes()).await.unwrap();
+        assert_eq!(second.state.as_str(), "spent");
+    }
+
+    /// A short time asks one group, a long one another: each request is judged again by the entry that it came from.
+    fn a_request_is_judged_again_by_the_entry_for_its_time(world) {
+        let entry = "[[access]]\nname = \"orders\"";
+        let short = "[[access]]\nname = \"short\"\nwho = \"group:orders\"\ntargets = { team = \"orders\" }\nlevels = [\"read\", \"write\"]\nat_most = \"1h\"\napproval = { from = \"edsger\", people = 1, within = \"15m\" }\n\n";
+        world.workflows.reload(World::policy_without(entry, &format!("{short}{entry}"))).await.unwrap();
+        let (ada, grace) = (world.person("ada").await, world.person("grace").await);
+        let long = AccessAsk { span: Span::hours(4), ..ask("orders-prod") };
+        let asked = world.workflows.request(&ada, long).await.unwrap().request;
+        // Less time than asked for is still what the long entry's people gave.
+        let less = Terms { span: Some(Span::minutes(30)), access: None };
+        let granted = world.workflows.vote(&grace, asked.id, Choice::Approve { terms: less, note: None }).await.unwrap();
+        assert_eq!(granted.state.as_str(), "spent");
+        let alan = world.person("alan").await;
+        let brief = world.ask(&alan).await;
+        assert!(world.workflows.vote(&grace, brief.id, yes()).await.is_err(), "the short entry asks edsger alone");
+    }
 }
