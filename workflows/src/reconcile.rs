@@ -5,8 +5,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serde_json::json;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
+use tracing::{error, warn};
 
 use crate::approval::Who;
 use crate::clock::{Clock, Span, Timestamp};
@@ -25,23 +26,42 @@ const BATCH: i64 = 200;
 pub const REMIND_BEFORE: Span = Span::minutes(5);
 /// A node that was not seen for this long is taken for dead.
 const NODE_LOST: Span = Span::seconds(60);
+/// How often a node that lives says so.
+const SEE_EVERY: Span = Span::seconds(10);
 /// The longest pause between two sweeps.
 const PAUSE: Duration = Duration::from_secs(10);
 
 impl Workflows {
     /// Runs until stopped: the sweep, the picture of what is live, the bell's relay and the signed heads.
     pub async fn run(&self, stop: CancellationToken) {
-        tokio::join!(
-            self.watch_live(stop.clone()),
-            self.relay_bell(stop.clone()),
-            self.sweep(stop.clone()),
-            self.sign_heads(stop),
-        );
+        let mut jobs = JoinSet::new();
+        self.spawn(&mut jobs, &stop);
+        while jobs.join_next().await.is_some() {}
     }
 
-    /// The same, for a task that owns its handle.
-    pub async fn run_owned(self, stop: CancellationToken) {
-        self.run(stop).await;
+    /// The same as tasks of a set, each of which gives its name when it ends: whoever waits on the set learns when one
+    /// of them dies, and the others go on meanwhile.
+    pub fn spawn(&self, jobs: &mut JoinSet<&'static str>, stop: &CancellationToken) {
+        let (engine, until) = (self.clone(), stop.clone());
+        jobs.spawn(async move {
+            engine.watch_live(until).await;
+            "the picture of what is live"
+        });
+        let (engine, until) = (self.clone(), stop.clone());
+        jobs.spawn(async move {
+            engine.relay_bell(until).await;
+            "the bell's relay"
+        });
+        let (engine, until) = (self.clone(), stop.clone());
+        jobs.spawn(async move {
+            engine.sweep(until).await;
+            "the sweep"
+        });
+        let (engine, until) = (self.clone(), stop.clone());
+        jobs.spawn(async move {
+            engine.sign_heads(until).await;
+            "the signed heads"
+        });
     }
 
     async fn sign_heads(&self, stop: CancellationToken) {
@@ -129,10 +149,17 @@ impl Workflows {
         Ok(())
     }
 
+    /// Notes that this node lives; not at every ring of the bell.
     async fn see_node(&self, now: Timestamp) -> Result<(), StoreError> {
+        let last = self.seen().load(Ordering::Relaxed);
+        if now.micros().saturating_sub(last).saturating_abs() < SEE_EVERY.micros() {
+            return Ok(());
+        }
         let mut tx = self.begin_transaction().await?;
         sessions::see_node(&mut tx, self.node(), now).await?;
-        tx.commit().await
+        tx.commit_quietly().await?;
+        self.seen().store(now.micros(), Ordering::Relaxed);
+        Ok(())
     }
 
     /// Lapses or escalates one request, if it is due.
@@ -212,8 +239,15 @@ impl Workflows {
     }
 
     pub(crate) fn set_skew(&self, micros: i64) {
-        if self.skew().swap(micros, Ordering::Relaxed).abs() <= 2_000_000 && micros.abs() > 2_000_000 {
-            warn!("this machine's clock is {} ms off the store's: no grants are issued here", micros / 1_000);
+        let before = self.clock_is_right();
+        self.skew().store(micros, Ordering::Relaxed);
+        let after = self.clock_is_right();
+        if before && !after {
+            let off = micros / 1_000;
+            error!("this machine's clock is {off} ms off: nobody is let in here, and live sessions end");
+        }
+        if before != after {
+            self.publish_clock();
         }
     }
 }
@@ -229,6 +263,9 @@ fn settle(outcome: Result<(), VoteError>) -> Result<(), StoreError> {
             | VoteError::Because
             | VoteError::PolicyChanged
             | VoteError::MoreThanAsked(_)
+            | VoteError::Level(_)
+            | VoteError::StillOpen(_)
+            | VoteError::Suspended(_)
             | VoteError::Clock,
         ) => Ok(()),
     }

@@ -79,7 +79,7 @@ impl Workflows {
         let note = Checkpoint::of(&head, now.micros(), &self.inner.keys.signing).sign(&self.inner.keys.signing);
         let mut tx = self.begin_transaction().await?;
         audit::sign(&mut tx, head.seq, note.as_str(), now).await?;
-        tx.commit().await?;
+        tx.commit_quietly().await?;
         self.witness(note).await;
         Ok(head.seq)
     }
@@ -124,7 +124,7 @@ impl Workflows {
         let mut tx = self.begin_transaction().await?;
         let until: Timestamp = now.plus(lease);
         let claimed = notices::claim(&mut tx, self.inner.node, now, until, i64::from(limit.clamp(1, 1_000))).await?;
-        tx.commit().await?;
+        tx.commit_quietly().await?;
         Ok(claimed)
     }
 
@@ -132,7 +132,7 @@ impl Workflows {
     pub async fn notice_told(&self, id: NoticeId) -> Result<bool, StoreError> {
         let mut tx = self.begin_transaction().await?;
         let told = notices::done(&mut tx, id, self.inner.node, self.now()).await?;
-        tx.commit().await?;
+        tx.commit_quietly().await?;
         Ok(told)
     }
 }

@@ -16,10 +16,13 @@ use crate::operation::Fingerprint;
 use crate::request::{Event, Refused, Request, State, What};
 use crate::session::{Ending, Session, Totals};
 use crate::store::audit::{self, Note};
-use crate::store::{StoreError, grants, notices, requests, sessions};
+use crate::store::{StoreError, grants, notices, people, requests, sessions};
 use crate::target::TargetName;
 use crate::told::{Fault, Told};
 use crate::verdict::Gate;
+
+/// How often a request that is waited for is looked at, though no bell rings.
+const LOOK_EVERY: Duration = Duration::from_secs(3);
 
 /// Where a client comes from.
 #[derive(Clone, Debug)]
@@ -64,6 +67,7 @@ pub enum AdmitError {
 impl Told for AdmitError {
     fn told(&self) -> String {
         match self {
+            Self::Store(clock @ StoreError::Clock) => clock.to_string(),
             Self::Store(_) => STORE_IS_GONE.to_owned(),
             Self::NoGrant(_) | Self::PolicyChanged(_) => self.to_string(),
         }
@@ -94,6 +98,7 @@ pub enum BeginError {
 impl Told for BeginError {
     fn told(&self) -> String {
         match self {
+            Self::Store(clock @ StoreError::Clock) => clock.to_string(),
             Self::Record(_) => {
                 "Countersign can't record the session, so it can't begin; tell the platform team".to_owned()
             }
@@ -151,6 +156,7 @@ pub enum SpendError {
 impl Told for SpendError {
     fn told(&self) -> String {
         match self {
+            Self::Store(clock @ StoreError::Clock) => clock.to_string(),
             Self::Store(_) => STORE_IS_GONE.to_owned(),
             Self::Missing(_) | Self::Refused(_) | Self::PolicyChanged | Self::Over => self.to_string(),
         }
@@ -200,6 +206,7 @@ impl Workflows {
         let no_grant = || AdmitError::NoGrant(target.chars().take(63).filter(|c| !c.is_control()).collect());
         let name: TargetName = target.parse().map_err(|_| no_grant())?;
         let known = policy.target(&name).cloned().ok_or_else(no_grant)?;
+        self.trust_clock()?;
         let held = grants::live_of(self.db(), who.identity().id, &name, now).await?;
         let held_any = !held.is_empty();
         let permitted = held.into_iter().filter(|grant| {
@@ -325,6 +332,8 @@ impl Workflows {
             };
             tokio::select! {
                 _rung = bell.changed() => {}
+                // A ring may be lost.
+                () = tokio::time::sleep(LOOK_EVERY) => {}
                 () = self.inner.clock.sleep_until(due) => {
                     if let Err(error) = self.tick_request(id).await {
                         warn!(error = &error as &dyn std::error::Error, "a lapse could not be noted yet");
@@ -346,13 +355,20 @@ impl Workflows {
     ) -> Result<Request, SpendError> {
         transact!(self, SpendError, |tx| {
             let (policy, now) = (self.policy(), self.now());
+            self.trust_clock()?;
             session.life().still().map_err(|_| SpendError::Over)?;
+            let suspended = people::suspended(tx).await?;
+            if suspended.contains(&session.identity().name) {
+                return Err(SpendError::Over);
+            }
             let found = requests::get(tx, id).await?.ok_or(SpendError::Missing(id))?;
             let holder = grants::get(tx, session.admission.grant).await?.ok_or(SpendError::Over)?;
             if !holder.grant.is_live(now) {
                 return Err(SpendError::Over);
             }
-            let request = found.request.recount(|name, request| policy.serves(request, name, now));
+            let request = found.request.recount(|name, request| {
+                if suspended.contains(name) { Vec::new() } else { policy.serves(request, name, now) }
+            });
             let agreed = match &request.state {
                 State::Approved { votes, .. } => votes.clone(),
                 State::Pending { .. } => return Err(Refused::NotApproved("pending").into()),
@@ -363,7 +379,7 @@ impl Workflows {
             let enough_now = match gate {
                 Gate::Open => true,
                 Gate::Shut(_) => false,
-                Gate::Hold(needs) => agreed.recount(|vote| policy.asked_by(needs, &vote.by.name, now)).meet(needs),
+                Gate::Hold(needs) => agreed.recount(|vote| policy.counts_for(needs, vote, now)).meet(needs),
             };
             if !enough_now || !agreed.meet(&request.needs) {
                 return Err(SpendError::PolicyChanged);
@@ -418,7 +434,9 @@ impl Workflows {
         for _try in 0..60 {
             let outcome: Result<(), EndError> = transact!(self, EndError, |tx| {
                 let now = self.now();
-                if !sessions::end(tx, id, now, &ending, Some(&totals), uninspected.clone()).await? {
+                let first = sessions::end(tx, id, now, &ending, Some(&totals), uninspected.clone()).await?;
+                // Another node took this one for dead: the recording's head belongs into the log all the same.
+                if !first && !sessions::end_abandoned(tx, id, now, &ending, &totals, uninspected.clone()).await? {
                     return Ok(());
                 }
                 let detail =

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::Policy;
 use super::rule::{Effect, Way};
-use crate::approval::{Needs, Quorum};
+use crate::approval::{Needs, Quorum, Vote};
 use crate::clock::{Span, Timestamp};
 use crate::request::{Request, State, What};
 use crate::target::{Access, Target, TargetName};
@@ -152,9 +152,14 @@ impl Policy {
         Ok(fitting)
     }
 
+    /// Which of these quorums a vote counts for now, by position; none for a vote that serves nothing any more.
+    pub fn counts_for(&self, needs: &Needs, vote: &Vote, now: Timestamp) -> Vec<usize> {
+        if vote.serves.is_empty() { Vec::new() } else { self.asked_by(needs, &vote.by.name, now) }
+    }
+
     /// Which of these quorums ask somebody now, by position. Whoever is asked later counts too: votes are looked at
     /// when they would let something through, and by then everybody may have been asked.
-    pub fn asked_by(&self, needs: &Needs, voter: &str, now: Timestamp) -> Vec<usize> {
+    fn asked_by(&self, needs: &Needs, voter: &str, now: Timestamp) -> Vec<usize> {
         let quorums = needs.quorums().iter().enumerate();
         quorums.filter(|(_, quorum)| self.asks(quorum, voter, true, now)).map(|(at, _)| at).collect()
     }

@@ -19,6 +19,8 @@ statements! {
             s.ending, s.totals, s.recording, s.uninspected FROM sessions s JOIN identities i ON i.id = s.identity \
             WHERE s.ended IS NULL ORDER BY s.begins DESC LIMIT $1";
     END = "UPDATE sessions SET ended = $2, ending = $3, totals = $4, uninspected = $5 WHERE id = $1 AND ended IS NULL";
+    END_ABANDONED = "UPDATE sessions SET ended = $2, ending = $3, totals = $4, uninspected = $5 \
+                     WHERE id = $1 AND ending = $6";
     ASK_TO_END = "UPDATE sessions SET asked_to_end = $2 WHERE id = $1 AND ended IS NULL AND asked_to_end IS NULL";
     ASKED_TO_END = "SELECT id FROM sessions WHERE ended IS NULL AND asked_to_end IS NOT NULL AND node = $1";
     ADD_NODE = "INSERT INTO nodes (id, started, seen) VALUES ($1, $2, $2)";
@@ -89,6 +91,20 @@ pub(crate) async fn end(
     let totals = json(totals.unwrap_or(&Totals::default()))?;
     let values = args![id.to_string(), now.micros(), json(ending)?, totals, uninspected];
     Ok(tx.run(END, values).await? == 1)
+}
+
+/// Ends a session that was taken for abandoned, and was not; false where it was neither.
+pub(crate) async fn end_abandoned(
+    tx: &mut Tx,
+    id: SessionId,
+    now: Timestamp,
+    ending: &Ending,
+    totals: &Totals,
+    uninspected: Option<String>,
+) -> Result<bool, StoreError> {
+    let abandoned = json(&Ending::Abandoned)?;
+    let values = args![id.to_string(), now.micros(), json(ending)?, json(totals)?, uninspected, abandoned];
+    Ok(tx.run(END_ABANDONED, values).await? == 1)
 }
 
 /// Asks the node that carries a session to end it; false where it is over or was asked already.
