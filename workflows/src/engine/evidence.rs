@@ -62,8 +62,9 @@ impl Workflows {
     /// The same for the local administrator, who can read the store anyway.
     pub async fn audit_page(&self, from: i64, limit: u32) -> Result<AuditPage, StoreError> {
         let limit = i64::from(limit.clamp(1, 10_000));
-        let entries = audit::page(self.db(), from, limit).await?;
+        // Heads first: one that is signed in between must not speak of an entry that was not read any more.
         let heads = audit::signed(self.db(), from, limit).await?.into_iter().map(SignedNote::new).collect();
+        let entries = audit::page(self.db(), from, limit).await?;
         Ok(AuditPage { entries, heads })
     }
 
