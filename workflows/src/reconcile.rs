@@ -121,7 +121,9 @@ impl Workflows {
     pub async fn reconcile(&self) -> Result<(), StoreError> {
         let now = self.clock().now();
         self.measure_skew().await?;
-        self.see_node(now).await?;
+        if self.see_node(now).await? {
+            self.abandon_own().await?;
+        }
         for id in requests::due(self.db(), now, BATCH).await? {
             self.tick_request(id).await?;
         }
@@ -149,17 +151,27 @@ impl Workflows {
         Ok(())
     }
 
-    /// Notes that this node lives; not at every ring of the bell.
-    async fn see_node(&self, now: Timestamp) -> Result<(), StoreError> {
+    /// Ends the rows of this node that nobody in it carries: their tasks were stopped before they could do so.
+    async fn abandon_own(&self) -> Result<(), StoreError> {
+        for id in sessions::of_node(self.db(), self.node()).await? {
+            if !self.carries(id) {
+                self.abandon(id).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes that this node lives; not at every ring of the bell. True when it was time to.
+    async fn see_node(&self, now: Timestamp) -> Result<bool, StoreError> {
         let last = self.seen().load(Ordering::Relaxed);
         if now.micros().saturating_sub(last).saturating_abs() < SEE_EVERY.micros() {
-            return Ok(());
+            return Ok(false);
         }
         let mut tx = self.begin_transaction().await?;
         sessions::see_node(&mut tx, self.node(), now).await?;
         tx.commit_quietly().await?;
         self.seen().store(now.micros(), Ordering::Relaxed);
-        Ok(())
+        Ok(true)
     }
 
     /// Lapses or escalates one request, if it is due.
@@ -217,13 +229,9 @@ impl Workflows {
         }
     }
 
-    /// A session whose process died: it is over, and so is whatever it waited for.
+    /// A session whose process died, or whose task did: it is over, and so is whatever it waited for.
     async fn abandon(&self, id: SessionId) -> Result<(), StoreError> {
-        for request in requests::open_of_session(self.db(), id).await? {
-            if let Err(error) = self.void_hold("countersign", request).await {
-                warn!(error = &error as &dyn std::error::Error, "hold `{request}` could not be voided");
-            }
-        }
+        self.void_holds("countersign", id).await?;
         let outcome: Result<(), EndError> = transact!(self, EndError, |tx| {
             let now = self.clock().now();
             if sessions::end(tx, id, now, &Ending::Abandoned, None, None).await? {

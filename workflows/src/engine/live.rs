@@ -3,7 +3,7 @@
 //! One reader refreshes the picture whenever the bell rings, and every few seconds; sessions only compare. A process
 //! that can't read the store for too long is blind and ends its sessions, since it could not learn of a revocation (G2).
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -258,6 +258,31 @@ impl Life {
     }
 }
 
+/// Its session's place among those that this process carries; gone with it, however the session comes to its end.
+#[derive(Debug)]
+pub(super) struct Carried {
+    session: SessionId,
+    among: watch::Sender<BTreeSet<SessionId>>,
+}
+
+impl Carried {
+    pub(super) fn new(workflows: &Workflows, session: SessionId) -> Self {
+        let among = workflows.inner.carried.clone();
+        among.send_modify(|all| {
+            all.insert(session);
+        });
+        Self { session, among }
+    }
+}
+
+impl Drop for Carried {
+    fn drop(&mut self) {
+        self.among.send_modify(|all| {
+            all.remove(&self.session);
+        });
+    }
+}
+
 /// A session that this process carries. Only [`Workflows::begin`] makes one.
 #[derive(Debug)]
 pub struct LiveSession {
@@ -270,18 +295,19 @@ pub struct LiveSession {
     pub(super) tape: Tape,
     /// What could not be inspected, for the evidence (G17).
     pub(super) uninspected: Option<String>,
+    pub(super) carried: Carried,
 }
 
 impl LiveSession {
     pub(super) fn new(
         workflows: &Workflows,
-        id: SessionId,
+        carried: Carried,
         admission: Admission,
         client: super::Client,
         tape: Tape,
     ) -> Self {
         let life = Life {
-            session: id,
+            session: carried.session,
             target: admission.target.name.clone(),
             grant: admission.grant,
             until: admission.until,
@@ -290,8 +316,17 @@ impl LiveSession {
             policy: workflows.inner.policy.subscribe(),
         };
         let super::Client { address: client, application } = client;
-        let mut session =
-            Self { admission, client, application, life, scope: None, generation: 0, tape, uninspected: None };
+        let mut session = Self {
+            admission,
+            client,
+            application,
+            life,
+            scope: None,
+            generation: 0,
+            tape,
+            uninspected: None,
+            carried,
+        };
         session.read_policy();
         session
     }

@@ -11,6 +11,7 @@ mod sessions;
 mod start;
 mod votes;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
@@ -29,7 +30,7 @@ pub use votes::{Choice, VoteError};
 
 use crate::bell::Bell;
 use crate::clock::{Clock, Timestamp};
-use crate::id::NodeId;
+use crate::id::{NodeId, SessionId};
 use crate::policy::Policy;
 use crate::store::{Db, Faults, StoreError, Tx};
 use live::Live;
@@ -92,6 +93,8 @@ struct Inner {
     skew: AtomicI64,
     /// Whether a task keeps `live` fresh by the machine's clock, so that an old picture means that the task is gone.
     watching: AtomicBool,
+    /// The sessions that this process carries: a row of this node that is not here belongs to nobody.
+    carried: watch::Sender<BTreeSet<SessionId>>,
     /// When this node was last noted as seen, in microseconds.
     seen: AtomicI64,
 }
@@ -152,6 +155,10 @@ impl Workflows {
 
     pub(crate) fn skew(&self) -> &AtomicI64 {
         &self.inner.skew
+    }
+
+    pub(crate) fn carries(&self, session: SessionId) -> bool {
+        self.inner.carried.borrow().contains(&session)
     }
 
     pub(crate) fn seen(&self) -> &AtomicI64 {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use tracing::{info, warn};
 
+use super::live::Carried;
 use super::people::STORE_IS_GONE;
 use super::{Admission, LiveSession, Workflows, transact};
 use crate::approval::Needs;
@@ -254,6 +255,8 @@ impl Workflows {
             uninspected: None,
         };
         let node = self.inner.node;
+        // Before the row: when this is dropped in the middle, the sweep finds a row that nobody carries.
+        let carried = Carried::new(self, id);
         let outcome: Result<(), BeginError> = transact!(self, BeginError, |tx| {
             let found = grants::get(tx, row.grant).await?.ok_or(BeginError::Over)?;
             if !found.grant.is_live(self.now()) {
@@ -267,7 +270,7 @@ impl Workflows {
         });
         outcome?;
         info!(session.id = %id, "session `{id}` began");
-        Ok(LiveSession::new(self, id, admission, client, tape))
+        Ok(LiveSession::new(self, carried, admission, client, tape))
     }
 
     /// A recording's path below the recordings' folder, as rows keep it.
@@ -401,6 +404,16 @@ impl Workflows {
         self.void_hold(session.admission.identity.name.as_str(), id).await
     }
 
+    /// Voids every operation that a session waits for.
+    pub(crate) async fn void_holds(&self, actor: &str, session: SessionId) -> Result<(), StoreError> {
+        for request in requests::open_of_session(self.db(), session).await? {
+            if let Err(error) = self.void_hold(actor, request).await {
+                warn!(error = &error as &dyn std::error::Error, "hold `{request}` could not be voided");
+            }
+        }
+        Ok(())
+    }
+
     /// Voids a held operation that nobody waits for any more; settled ones stay as they are.
     pub(crate) async fn void_hold(&self, actor: &str, id: RequestId) -> Result<(), SpendError> {
         transact!(self, SpendError, |tx| {
@@ -422,7 +435,8 @@ impl Workflows {
     /// a minute; after that the sweep finds the session abandoned.
     pub async fn end(&self, session: LiveSession, ending: Ending, totals: Totals) {
         let id = session.id();
-        let LiveSession { admission, tape, uninspected, .. } = session;
+        // Carried until the end is noted; if it can't be, the sweep sees to it.
+        let LiveSession { admission, tape, uninspected, carried: _carried, .. } = session;
         let closing = json!({ "ending": ending, "totals": totals, "uninspected": uninspected });
         let head = match tape.close(&closing.to_string()).await {
             Ok(head) => Some(head.hash.to_string()),
@@ -452,6 +466,10 @@ impl Workflows {
                 }
             }
             tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        // Whatever was asked on its behalf, and whose asker was stopped before it could take it back.
+        if let Err(error) = self.void_holds(&admission.identity.name, id).await {
+            warn!(error = &error as &dyn std::error::Error, "what `{id}` waited for could not be looked up");
         }
         info!(session.id = %id, "session `{id}` ended: {}", ending.as_str());
     }

@@ -262,6 +262,7 @@ impl Workflows {
             keys,
             recordings: Recordings { recorder, config: config.recordings },
             skew: AtomicI64::new(0),
+            carried: watch::Sender::default(),
             watching: AtomicBool::new(false),
             seen: AtomicI64::new(i64::MIN),
         };

@@ -26,6 +26,7 @@ statements! {
     ADD_NODE = "INSERT INTO nodes (id, started, seen) VALUES ($1, $2, $2)";
     SEE_NODE = "UPDATE nodes SET seen = $2 WHERE id = $1";
     LOST = "SELECT s.id FROM sessions s JOIN nodes n ON n.id = s.node WHERE s.ended IS NULL AND n.seen < $1 LIMIT $2";
+    OF_NODE = "SELECT id FROM sessions WHERE ended IS NULL AND node = $1";
     LIVE_COUNT = "SELECT COUNT(*) AS live FROM sessions WHERE ended IS NULL";
 }
 
@@ -127,6 +128,11 @@ pub(crate) async fn see_node(tx: &mut Tx, node: NodeId, now: Timestamp) -> Resul
 /// Sessions whose node has not been heard of since `before`.
 pub(crate) async fn lost(db: &Db, before: Timestamp, limit: i64) -> Result<Vec<SessionId>, StoreError> {
     db.all(LOST, args![before.micros(), limit]).await?.iter().map(|row| row.parsed("id")).collect()
+}
+
+/// The sessions of a node that have not ended.
+pub(crate) async fn of_node(db: &Db, node: NodeId) -> Result<Vec<SessionId>, StoreError> {
+    db.all(OF_NODE, args![node.to_string()]).await?.iter().map(|row| row.parsed("id")).collect()
 }
 
 pub(crate) async fn live_count(db: &Db) -> Result<i64, StoreError> {

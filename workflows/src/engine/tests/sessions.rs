@@ -262,4 +262,27 @@ both! {
         assert_eq!(ends.len(), 1);
         assert!(ends[0].detail.contains("\"recording\":\""), "{}", ends[0].detail);
     }
+
+    fn a_session_that_nobody_carries_any_more_is_ended_by_its_own_node(world) {
+        let ada = world.person("ada").await;
+        world.granted(&ada).await;
+        let (kept, dropped) = (world.session(&ada).await, world.session(&ada).await);
+        let (request, _) = world.held(&dropped).await;
+        let id = dropped.id();
+        drop(dropped); // its task was aborted, or panicked
+        world.hand.advance(Span::seconds(11));
+        world.workflows.reconcile().await.unwrap();
+        assert_eq!(world.workflows.show_session(&ada, id).await.unwrap().ended.unwrap().1, Ending::Abandoned);
+        assert_eq!(world.workflows.show_request(&ada, request.id).await.unwrap().state.as_str(), "withdrawn");
+        assert!(world.workflows.show_session(&ada, kept.id()).await.unwrap().ended.is_none(), "this one goes on");
+    }
+
+    fn nothing_is_left_asked_when_a_session_ends(world) {
+        let ada = world.person("ada").await;
+        world.granted(&ada).await;
+        let session = world.session(&ada).await;
+        let (request, _) = world.held(&session).await;
+        world.workflows.end(session, Ending::Left, Totals::default()).await;
+        assert_eq!(world.workflows.show_request(&ada, request.id).await.unwrap().state.as_str(), "withdrawn");
+    }
 }
