@@ -145,8 +145,7 @@ impl Workflows {
         let Clock::System = self.clock() else { return Ok(()) };
         let before = self.clock().now();
         if let Some(store) = self.db().time().await? {
-            let here = before.micros().midpoint(self.clock().now().micros());
-            self.set_skew(here.saturating_sub(store));
+            self.set_skew(apart(before.micros(), store, self.clock().now().micros()));
         }
         Ok(())
     }
@@ -260,6 +259,18 @@ impl Workflows {
     }
 }
 
+/// How far a clock is ahead of another (or behind, below zero) that was read between two looks at the first. As far as is
+/// certain: an answer that took long says little, and live sessions hang on it.
+const fn apart(before: i64, other: i64, after: i64) -> i64 {
+    if other < before {
+        before.saturating_sub(other)
+    } else if other > after {
+        after.saturating_sub(other)
+    } else {
+        0
+    }
+}
+
 /// What a sweep could not change because somebody else had is no failure.
 fn settle(outcome: Result<(), VoteError>) -> Result<(), StoreError> {
     match outcome {
@@ -276,5 +287,18 @@ fn settle(outcome: Result<(), VoteError>) -> Result<(), StoreError> {
             | VoteError::Suspended(_)
             | VoteError::Clock,
         ) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slow_answer_is_not_taken_for_a_wrong_clock() {
+        assert_eq!(apart(0, 100, 10_000_000), 0, "asked at once, told late");
+        assert_eq!(apart(0, 9_999_999, 10_000_000), 0, "asked late");
+        assert_eq!(apart(5_000_000, 1_000_000, 5_001_000), 4_000_000);
+        assert_eq!(apart(1_000_000, 5_000_000, 1_001_000), -3_999_000);
     }
 }
