@@ -4,12 +4,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use console::{Console, Gate, Gauges, documents};
 use gateway::Gateway;
 use gateway::observe::Observer;
 use tokio::sync::oneshot;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 use workflows::clock::{Clock, Timestamp};
@@ -128,7 +128,7 @@ pub async fn serve(config: Config, parts: Parts, stop: CancellationToken) -> any
     // The engine stops last: what ends during the drain is still noted and signed.
     let engine_stop = CancellationToken::new();
     let mut engine = JoinSet::new();
-    engine.spawn(workflows.clone().run_owned(engine_stop.clone()));
+    workflows.spawn(&mut engine, &engine_stop);
     let (gateway_stop, console_stop) = (stop.clone(), stop.clone());
     tasks.spawn(async move {
         gateway.run(gateway_stop).await;
@@ -139,16 +139,19 @@ pub async fn serve(config: Config, parts: Parts, stop: CancellationToken) -> any
         // A test that no longer waits is no reason to stop.
         let _unheard = ready.send(Ready { postgres, console: api, workflows });
     }
-    let outcome = drain(tasks, stop).await;
-    engine_stop.cancel();
-    while engine.join_next().await.is_some() {}
-    outcome
+    drain(tasks, stop, engine, engine_stop).await
 }
 
-/// Waits for every part. The first that ends stops the others; who does not stop in time is aborted.
-async fn drain(mut tasks: JoinSet<anyhow::Result<()>>, stop: CancellationToken) -> anyhow::Result<()> {
+/// Waits for every part. The first that ends stops the others; who does not stop in time is aborted. A job of the engine
+/// that ends by itself stops all as well, since nobody would learn of a revocation any more.
+async fn drain(
+    mut tasks: JoinSet<anyhow::Result<()>>,
+    stop: CancellationToken,
+    mut engine: JoinSet<&'static str>,
+    engine_stop: CancellationToken,
+) -> anyhow::Result<()> {
     let mut outcome = Ok(());
-    let mut note = |ended: Result<anyhow::Result<()>, tokio::task::JoinError>| {
+    let mut note = |ended: Result<anyhow::Result<()>, JoinError>| {
         let ended = ended.map_err(anyhow::Error::from).flatten();
         if let Err(failure) = ended {
             error!("a part failed: {failure:#}");
@@ -157,8 +160,10 @@ async fn drain(mut tasks: JoinSet<anyhow::Result<()>>, stop: CancellationToken) 
             }
         }
     };
-    if let Some(ended) = tasks.join_next().await {
-        note(ended);
+    tokio::select! {
+        Some(ended) = tasks.join_next() => note(ended),
+        Some(ended) = engine.join_next() => note(ended.map(|job| Err(anyhow!("{job} ended by itself")))),
+        else => {}
     }
     stop.cancel();
     let rest = async {
@@ -169,5 +174,38 @@ async fn drain(mut tasks: JoinSet<anyhow::Result<()>>, stop: CancellationToken) 
     if tokio::time::timeout(DRAIN, rest).await.is_err() {
         tasks.abort_all();
     }
+    engine_stop.cancel();
+    let rest = async {
+        while let Some(ended) = engine.join_next().await {
+            note(ended.map(|_job| Ok(())));
+        }
+    };
+    if tokio::time::timeout(DRAIN, rest).await.is_err() {
+        engine.abort_all();
+    }
     outcome
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_death_of_a_job_of_the_engine_stops_everything() {
+        let (stop, engine_stop) = (CancellationToken::new(), CancellationToken::new());
+        let (mut tasks, mut engine) = (JoinSet::new(), JoinSet::new());
+        let (part, job) = (stop.clone(), engine_stop.clone());
+        tasks.spawn(async move {
+            part.cancelled().await;
+            Ok(())
+        });
+        engine.spawn(async move {
+            job.cancelled().await;
+            "the sweep"
+        });
+        engine.spawn(async { panic!("a bug") });
+        let all = drain(tasks, stop.clone(), engine, engine_stop.clone());
+        let outcome = tokio::time::timeout(Duration::from_secs(5), all).await.expect("everything stopped");
+        assert!(outcome.is_err() && stop.is_cancelled() && engine_stop.is_cancelled());
+    }
 }

@@ -281,6 +281,9 @@ pub struct VerifyArgs {
     /// The file of signed heads [default: the configuration's]
     #[arg(long, value_name = "FILE")]
     pub heads: Option<PathBuf>,
+    /// Accept a log though no signed head outside of its store was compared
+    #[arg(long)]
+    pub without_witness: bool,
     /// The public key of the log [default: the configuration's]
     #[arg(long, value_name = "KEY")]
     pub key: Option<String>,
@@ -326,6 +329,16 @@ pub struct TokenNewArgs {
     #[arg(long, default_value = "")]
     pub label: String,
     /// The configuration, whose store the token goes into
+    #[arg(long, value_name = "FILE", default_value = "countersign.toml")]
+    pub config: PathBuf,
+}
+
+/// `suspend` and `restore`.
+#[derive(Debug, Args)]
+pub struct PersonArgs {
+    /// Whom, as the file names them
+    pub name: String,
+    /// The configuration, whose store knows them
     #[arg(long, value_name = "FILE", default_value = "countersign.toml")]
     pub config: PathBuf,
 }

@@ -8,8 +8,9 @@ use clap::{Parser, Subcommand};
 
 pub use args::{
     ApproveArgs, AuditArgs, AuditCommand, BecauseArgs, CheckArgs, CompletionsArgs, ConnectArgs, DemoArgs,
-    ExplainArgs, ExportArgs, ExtendArgs, IdArgs, ListArgs, LoginArgs, OutputArgs, ReplayArgs, RequestArgs,
-    RequestsArgs, RequestsCommand, ServeArgs, SessionsArgs, SessionsCommand, TokenCommand, TokenNewArgs, VerifyArgs,
+    ExplainArgs, ExportArgs, ExtendArgs, IdArgs, ListArgs, LoginArgs, OutputArgs, PersonArgs, ReplayArgs,
+    RequestArgs, RequestsArgs, RequestsCommand, ServeArgs, SessionsArgs, SessionsCommand, TokenCommand, TokenNewArgs,
+    VerifyArgs,
 };
 
 /// Just-in-time access to production: ask, agree, connect, countersign.
@@ -149,6 +150,14 @@ pub enum Command {
   countersign token revoke tok_4XK29QPA"
     )]
     Token(TokenCommand),
+    /// Suspend somebody, on the server: tokens, sessions and votes of theirs count no more
+    #[command(after_help = "Example:
+  countersign suspend ada@example.com --config /etc/countersign.toml")]
+    Suspend(PersonArgs),
+    /// Let somebody back in who was suspended, on the server
+    #[command(after_help = "Example:
+  countersign restore ada@example.com --config /etc/countersign.toml")]
+    Restore(PersonArgs),
     /// Completions for a shell
     #[command(after_help = "Examples:
   countersign completions bash > ~/.local/share/bash-completion/completions/countersign

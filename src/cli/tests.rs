@@ -101,6 +101,8 @@ Commands:
   sessions     Sessions: who is connected, and what was done
   audit        The audit log: read it, verify it, take it away
   token        Tokens: make, list, revoke
+  suspend      Suspend somebody, on the server: tokens, sessions and votes of theirs count no more
+  restore      Let somebody back in who was suspended, on the server
   completions  Completions for a shell
 ";
     assert!(help.starts_with(expected), "{help}");

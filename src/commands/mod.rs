@@ -113,6 +113,8 @@ pub async fn run(cli: Cli, screen: &Screen) -> Result<ExitCode, Failure> {
         Command::Token(TokenCommand::New(args)) => tokens::new(&desk, args).await?,
         Command::Token(TokenCommand::List) => tokens::list(&desk).await?,
         Command::Token(TokenCommand::Revoke(args)) => tokens::revoke(&desk, &args.id).await?,
+        Command::Suspend(args) => tokens::suspend(&desk, args).await?,
+        Command::Restore(args) => tokens::restore(&desk, args).await?,
         Command::Completions(args) => {
             let mut script = Vec::new();
             clap_complete::generate(args.shell, &mut Cli::command(), "countersign", &mut script);

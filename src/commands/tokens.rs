@@ -1,15 +1,19 @@
 //! `token`: made on the server, listed and revoked through the API.
 
 use serde::Serialize;
+use workflows::Workflows;
 use workflows::clock::Timestamp;
 use workflows::id::TokenId;
 use workflows::secret::Secret;
 use workflows::told::Told;
 
 use super::Desk;
-use crate::cli::TokenNewArgs;
+use crate::cli::{PersonArgs, TokenNewArgs};
 use crate::failure::Failure;
 use crate::ids::short;
+
+/// Who did it, in the audit log.
+const LOCAL: &str = "local administrator";
 
 /// A token that was just made.
 struct Made {
@@ -21,7 +25,7 @@ struct Made {
 /// Makes it in the store of the configuration: whoever can write there needs no other right.
 async fn issue(args: &TokenNewArgs) -> Result<Made, Failure> {
     let workflows = super::open(super::load(&args.config)?).await?;
-    let issued = workflows.issue("local administrator", &args.name, args.span, &args.label).await;
+    let issued = workflows.issue(LOCAL, &args.name, args.span, &args.label).await;
     let issued = issued.map_err(|error| Failure::new(error.told()))?;
     Ok(Made { id: issued.id, token: issued.token, until: issued.until })
 }
@@ -66,5 +70,26 @@ pub(super) async fn revoke(desk: &Desk<'_>, given: &str) -> Result<(), Failure> 
     let id = client.token_id(given).await?;
     client.tell(&format!("/v1/tokens/{id}/revoke"), &serde_json::json!({})).await?;
     desk.screen.say(&format!("{} serves no longer\n", short(&id)));
+    Ok(())
+}
+
+/// In the store of the configuration, like `new`: for the day on which the API can't be trusted with it.
+pub(super) async fn suspend(desk: &Desk<'_>, args: PersonArgs) -> Result<(), Failure> {
+    engine(&args).await?.suspend(LOCAL, &args.name, true).await.map_err(|error| Failure::new(error.to_string()))?;
+    desk.screen.say(&format!(
+        "{} is suspended: their tokens serve no longer, and their sessions end within seconds\n",
+        args.name
+    ));
+    Ok(())
+}
+
+async fn engine(args: &PersonArgs) -> Result<Workflows, Failure> {
+    super::open(super::load(&args.config)?).await
+}
+
+/// The way back.
+pub(super) async fn restore(desk: &Desk<'_>, args: PersonArgs) -> Result<(), Failure> {
+    engine(&args).await?.suspend(LOCAL, &args.name, false).await.map_err(|error| Failure::new(error.to_string()))?;
+    desk.screen.say(&format!("{} may sign in again\n", args.name));
     Ok(())
 }

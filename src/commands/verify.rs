@@ -18,34 +18,55 @@ struct Verified {
     words: String,
     entries: i64,
     signed_heads: usize,
+    /// Of these, how many come from outside of the store.
+    witnessed: usize,
     unsigned: i64,
 }
+
+/// What a log without a witness is worth.
+const NO_WITNESS: &str = "no signed head outside of the store was compared: a log that was cut off with its heads would not be noticed;\n\
+    name the file with --heads, or write --without-witness";
 
 pub(super) async fn run(args: VerifyArgs, desk: &Desk<'_>) -> Result<ExitCode, Failure> {
     // Reading the configuration enters its folder.
     let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
     let args = VerifyArgs { file: args.file.map(absolute), heads: args.heads.map(absolute), ..args };
-    let (outcome, torn) = match &args.file {
+    let (outcome, witness) = match &args.file {
         Some(file) => of_file(&args, file)?,
         None => of_store(&args).await?,
     };
-    let verified = match &outcome {
-        Ok(report) => Verified {
-            sound: true,
-            words: words(report, torn),
-            entries: report.head.seq,
-            signed_heads: report.heads,
-            unsigned: report.unsigned,
-        },
-        Err(fault) => Verified { sound: false, words: fault.to_string(), entries: 0, signed_heads: 0, unsigned: 0 },
-    };
+    let verified = Verified::of(&outcome, &witness, args.without_witness);
     desk.screen.show(&verified, || format!("{}\n", verified.words))?;
     Ok(if verified.sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn words(report: &Report, torn: bool) -> String {
+impl Verified {
+    fn of(outcome: &Result<Report, Fault>, witness: &Witness, without_witness: bool) -> Self {
+        match outcome {
+            Ok(report) => Self {
+                sound: witness.notes > 0 || without_witness,
+                words: words(report, witness),
+                entries: report.head.seq,
+                signed_heads: report.heads,
+                witnessed: witness.notes,
+                unsigned: report.unsigned,
+            },
+            Err(fault) => Self {
+                sound: false,
+                words: fault.to_string(),
+                entries: 0,
+                signed_heads: 0,
+                witnessed: witness.notes,
+                unsigned: 0,
+            },
+        }
+    }
+}
+
+fn words(report: &Report, witness: &Witness) -> String {
+    let sound = if witness.notes > 0 { "the audit log is sound" } else { "the entries hang together" };
     let mut words = format!(
-        "the audit log is sound: {} entries, {} signed heads, newest entry {}",
+        "{sound}: {} entries, {} signed heads, newest entry {}",
         report.head.seq, report.heads, report.head.hash
     );
     if report.unsigned > 0 {
@@ -53,13 +74,24 @@ fn words(report: &Report, torn: bool) -> String {
             format!("\nthe last {} entries are not signed yet, so they prove only their order", report.unsigned);
         words.push_str(&unsigned);
     }
-    if torn {
+    if witness.notes == 0 {
+        words.push('\n');
+        words.push_str(NO_WITNESS);
+    }
+    if witness.torn {
         words.push_str("\nthe last signed head in the file is torn, as after a crash; it was left out");
     }
     words
 }
 
-type Outcome = (Result<Report, Fault>, bool);
+/// What the files outside of the store held.
+#[derive(Debug, Default)]
+struct Witness {
+    notes: usize,
+    torn: bool,
+}
+
+type Outcome = (Result<Report, Fault>, Witness);
 
 fn of_file(args: &VerifyArgs, file: &Path) -> Result<Outcome, Failure> {
     let beside = || {
@@ -74,10 +106,15 @@ fn of_file(args: &VerifyArgs, file: &Path) -> Result<Outcome, Failure> {
             super::load(&args.config).map_err(|failure| failure.hint("or give the log's public key with --key"))?;
         read_key(&config.keys.path)?
     };
-    let (heads, torn) = read_heads(&[args.heads.clone().unwrap_or_else(beside)])?;
+    let files = match &args.heads {
+        None if args.without_witness && !beside().exists() => Vec::new(),
+        None => vec![beside()],
+        Some(file) => vec![file.clone()],
+    };
+    let (heads, witness) = read_heads(&files)?;
     let log =
         fs::File::open(file).map_err(|error| Failure::new(format!("`{}` can't be read: {error}", file.display())))?;
-    Ok((verify(read_lines(BufReader::new(log)), &heads, &key), torn))
+    Ok((verify(read_lines(BufReader::new(log)), &heads, &key), witness))
 }
 
 /// Reads the store as it is; whether a server runs beside it makes no difference.
@@ -89,9 +126,10 @@ async fn of_store(args: &VerifyArgs) -> Result<Outcome, Failure> {
     };
     let witnesses = match &args.heads {
         Some(file) => vec![file.clone()],
-        None => heads_files(&config.keys.path),
+        None => heads_files(&config.keys.path)?,
     };
-    let (mut heads, torn) = read_heads(&witnesses)?;
+    // Heads first, then entries: a log that grows meanwhile is never taken for one that was cut off.
+    let (mut heads, witness) = read_heads(&witnesses)?;
     let workflows = super::open(config).await?;
     let (mut entries, mut from) = (Vec::<Entry>::new(), 0);
     loop {
@@ -101,7 +139,7 @@ async fn of_store(args: &VerifyArgs) -> Result<Outcome, Failure> {
         from = last.seq.saturating_add(1);
         entries.extend(page.entries);
     }
-    Ok((verify(entries.into_iter().map(Ok::<_, std::convert::Infallible>), &heads, &key), torn))
+    Ok((verify(entries.into_iter().map(Ok::<_, std::convert::Infallible>), &heads, &key), witness))
 }
 
 fn parse_key(text: &str) -> Result<VerifyingKey, Failure> {
@@ -120,12 +158,22 @@ fn read_key(folder: &Path) -> Result<VerifyingKey, Failure> {
     parse_key(&text)
 }
 
-fn heads_files(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
-    entries.filter(|path| path.extension().is_some_and(|end| end == "heads")).collect()
+fn heads_files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let failed = |error: std::io::Error| {
+        Failure::new(format!("the folder of signed heads `{}` can't be read: {error}", folder.display()))
+            .hint("name the file of signed heads with --heads")
+    };
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if path.extension().is_some_and(|end| end == "heads") {
+            files.push(path);
+        }
+    }
+    Ok(files)
 }
 
-fn read_heads(files: &[PathBuf]) -> Result<(Vec<SignedNote>, bool), Failure> {
+fn read_heads(files: &[PathBuf]) -> Result<(Vec<SignedNote>, Witness), Failure> {
     let (mut notes, mut torn) = (Vec::new(), false);
     for file in files {
         let heads = HeadsFile::read_all(file)
@@ -133,5 +181,38 @@ fn read_heads(files: &[PathBuf]) -> Result<(Vec<SignedNote>, bool), Failure> {
         torn |= heads.torn.is_some();
         notes.extend(heads.notes);
     }
-    Ok((notes, torn))
+    let witness = Witness { notes: notes.len(), torn };
+    Ok((notes, witness))
+}
+
+#[cfg(test)]
+mod tests {
+    use workflows::evidence::Head;
+
+    use super::*;
+
+    #[test]
+    fn a_log_without_a_witness_is_not_called_sound() {
+        let report = Report {
+            origin: "countersign".to_owned(),
+            head: Head::genesis("countersign"),
+            first_at: None,
+            last_at: None,
+            heads: 3,
+            unsigned: 0,
+        };
+        let outcome = Ok(report);
+        let none = Verified::of(&outcome, &Witness::default(), false);
+        assert!(!none.sound && !none.words.contains("sound"), "{}", none.words);
+        assert!(none.words.contains("no signed head outside of the store was compared"), "{}", none.words);
+        let wanted = Verified::of(&outcome, &Witness::default(), true);
+        assert!(wanted.sound && wanted.words.contains("no signed head outside of the store was compared"));
+        let witnessed = Verified::of(&outcome, &Witness { notes: 3, torn: false }, false);
+        assert!(witnessed.sound && witnessed.words.starts_with("the audit log is sound"));
+    }
+
+    #[test]
+    fn a_folder_of_heads_that_cannot_be_read_is_an_error() {
+        assert!(heads_files(Path::new("/nowhere/keys")).is_err());
+    }
 }

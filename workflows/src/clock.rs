@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 /// A moment, in microseconds since 1970-01-01 UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -222,6 +223,34 @@ impl Clock {
     }
 }
 
+/// Compares a clock with one that only ever goes forward, to find a step backward: what has ended would seem open again.
+#[derive(Debug)]
+pub(crate) struct Steady {
+    wall: Timestamp,
+    at: Instant,
+}
+
+impl Steady {
+    /// A step back by less than this is taken for a correction. Microseconds.
+    const LEAST: i64 = 2_000_000;
+
+    pub(crate) const fn new(wall: Timestamp, at: Instant) -> Self {
+        Self { wall, at }
+    }
+
+    /// How far the clock is behind where it should be, in microseconds; zero while it is right, or ahead. A clock that
+    /// was set back stays behind until it has caught up, or until the process is started again.
+    pub(crate) fn behind(&mut self, wall: Timestamp, at: Instant) -> i64 {
+        let passed = Span::from_micros(i64::try_from(at.duration_since(self.at).as_micros()).unwrap_or(i64::MAX));
+        let behind = self.wall.plus(passed).since(wall).micros();
+        if behind > Self::LEAST {
+            return behind;
+        }
+        *self = Self { wall, at };
+        0
+    }
+}
+
 /// The hand of a [`Clock::manual`].
 #[derive(Clone, Debug)]
 pub struct ManualClock {
@@ -262,6 +291,21 @@ mod tests {
             let span = Span::seconds(seconds);
             assert_eq!(span.to_string().parse(), Ok(span));
         }
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_is_behind_until_it_has_caught_up() {
+        let (start, began) = (Timestamp::from_micros(1_800_000_000_000_000), Instant::now());
+        let mut steady = Steady::new(start, began);
+        let mut look = |wall: i64, passed: u64| {
+            steady.behind(start.plus(Span::seconds(wall)), began + Duration::from_secs(passed))
+        };
+        assert_eq!(look(3, 3), 0);
+        assert_eq!(look(5, 6), 0, "a small correction");
+        assert_eq!(look(3_600, 9), 0, "the machine slept: ahead is ahead");
+        assert_eq!(look(0, 12), 3_603_000_000, "set back");
+        assert_eq!(look(3, 15), 3_603_000_000, "and stays behind");
+        assert_eq!(look(3_609, 18), 0, "until it is right again");
     }
 
     #[tokio::test]

@@ -5,8 +5,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serde_json::json;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
+use tracing::{error, warn};
 
 use crate::approval::Who;
 use crate::clock::{Clock, Span, Timestamp};
@@ -25,23 +26,42 @@ const BATCH: i64 = 200;
 pub const REMIND_BEFORE: Span = Span::minutes(5);
 /// A node that was not seen for this long is taken for dead.
 const NODE_LOST: Span = Span::seconds(60);
+/// How often a node that lives says so.
+const SEE_EVERY: Span = Span::seconds(10);
 /// The longest pause between two sweeps.
 const PAUSE: Duration = Duration::from_secs(10);
 
 impl Workflows {
     /// Runs until stopped: the sweep, the picture of what is live, the bell's relay and the signed heads.
     pub async fn run(&self, stop: CancellationToken) {
-        tokio::join!(
-            self.watch_live(stop.clone()),
-            self.relay_bell(stop.clone()),
-            self.sweep(stop.clone()),
-            self.sign_heads(stop),
-        );
+        let mut jobs = JoinSet::new();
+        self.spawn(&mut jobs, &stop);
+        while jobs.join_next().await.is_some() {}
     }
 
-    /// The same, for a task that owns its handle.
-    pub async fn run_owned(self, stop: CancellationToken) {
-        self.run(stop).await;
+    /// The same as tasks of a set, each of which gives its name when it ends: whoever waits on the set learns when one
+    /// of them dies, and the others go on meanwhile.
+    pub fn spawn(&self, jobs: &mut JoinSet<&'static str>, stop: &CancellationToken) {
+        let (engine, until) = (self.clone(), stop.clone());
+        jobs.spawn(async move {
+            engine.watch_live(until).await;
+            "the picture of what is live"
+        });
+        let (engine, until) = (self.clone(), stop.clone());
+        jobs.spawn(async move {
+            engine.relay_bell(until).await;
+            "the bell's relay"
+        });
+        let (engine, until) = (self.clone(), stop.clone());
+        jobs.spawn(async move {
+            engine.sweep(until).await;
+            "the sweep"
+        });
+        let (engine, until) = (self.clone(), stop.clone());
+        jobs.spawn(async move {
+            engine.sign_heads(until).await;
+            "the signed heads"
+        });
     }
 
     async fn sign_heads(&self, stop: CancellationToken) {
@@ -101,7 +121,9 @@ impl Workflows {
     pub async fn reconcile(&self) -> Result<(), StoreError> {
         let now = self.clock().now();
         self.measure_skew().await?;
-        self.see_node(now).await?;
+        if self.see_node(now).await? {
+            self.abandon_own().await?;
+        }
         for id in requests::due(self.db(), now, BATCH).await? {
             self.tick_request(id).await?;
         }
@@ -123,16 +145,32 @@ impl Workflows {
         let Clock::System = self.clock() else { return Ok(()) };
         let before = self.clock().now();
         if let Some(store) = self.db().time().await? {
-            let here = before.micros().midpoint(self.clock().now().micros());
-            self.set_skew(here.saturating_sub(store));
+            self.set_skew(apart(before.micros(), store, self.clock().now().micros()));
         }
         Ok(())
     }
 
-    async fn see_node(&self, now: Timestamp) -> Result<(), StoreError> {
+    /// Ends the rows of this node that nobody in it carries: their tasks were stopped before they could do so.
+    async fn abandon_own(&self) -> Result<(), StoreError> {
+        for id in sessions::of_node(self.db(), self.node()).await? {
+            if !self.carries(id) {
+                self.abandon(id).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes that this node lives; not at every ring of the bell. True when it was time to.
+    async fn see_node(&self, now: Timestamp) -> Result<bool, StoreError> {
+        let last = self.seen().load(Ordering::Relaxed);
+        if now.micros().saturating_sub(last).saturating_abs() < SEE_EVERY.micros() {
+            return Ok(false);
+        }
         let mut tx = self.begin_transaction().await?;
         sessions::see_node(&mut tx, self.node(), now).await?;
-        tx.commit().await
+        tx.commit_quietly().await?;
+        self.seen().store(now.micros(), Ordering::Relaxed);
+        Ok(true)
     }
 
     /// Lapses or escalates one request, if it is due.
@@ -190,13 +228,9 @@ impl Workflows {
         }
     }
 
-    /// A session whose process died: it is over, and so is whatever it waited for.
+    /// A session whose process died, or whose task did: it is over, and so is whatever it waited for.
     async fn abandon(&self, id: SessionId) -> Result<(), StoreError> {
-        for request in requests::open_of_session(self.db(), id).await? {
-            if let Err(error) = self.void_hold("countersign", request).await {
-                warn!(error = &error as &dyn std::error::Error, "hold `{request}` could not be voided");
-            }
-        }
+        self.void_holds("countersign", id).await?;
         let outcome: Result<(), EndError> = transact!(self, EndError, |tx| {
             let now = self.clock().now();
             if sessions::end(tx, id, now, &Ending::Abandoned, None, None).await? {
@@ -212,9 +246,28 @@ impl Workflows {
     }
 
     pub(crate) fn set_skew(&self, micros: i64) {
-        if self.skew().swap(micros, Ordering::Relaxed).abs() <= 2_000_000 && micros.abs() > 2_000_000 {
-            warn!("this machine's clock is {} ms off the store's: no grants are issued here", micros / 1_000);
+        let before = self.clock_is_right();
+        self.skew().store(micros, Ordering::Relaxed);
+        let after = self.clock_is_right();
+        if before && !after {
+            let off = micros / 1_000;
+            error!("this machine's clock is {off} ms off: nobody is let in here, and live sessions end");
         }
+        if before != after {
+            self.publish_clock();
+        }
+    }
+}
+
+/// How far a clock is ahead of another (or behind, below zero) that was read between two looks at the first. As far as is
+/// certain: an answer that took long says little, and live sessions hang on it.
+const fn apart(before: i64, other: i64, after: i64) -> i64 {
+    if other < before {
+        before.saturating_sub(other)
+    } else if other > after {
+        after.saturating_sub(other)
+    } else {
+        0
     }
 }
 
@@ -229,7 +282,23 @@ fn settle(outcome: Result<(), VoteError>) -> Result<(), StoreError> {
             | VoteError::Because
             | VoteError::PolicyChanged
             | VoteError::MoreThanAsked(_)
+            | VoteError::Level(_)
+            | VoteError::StillOpen(_)
+            | VoteError::Suspended(_)
             | VoteError::Clock,
         ) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slow_answer_is_not_taken_for_a_wrong_clock() {
+        assert_eq!(apart(0, 100, 10_000_000), 0, "asked at once, told late");
+        assert_eq!(apart(0, 9_999_999, 10_000_000), 0, "asked late");
+        assert_eq!(apart(5_000_000, 1_000_000, 5_001_000), 4_000_000);
+        assert_eq!(apart(1_000_000, 5_000_000, 1_001_000), -3_999_000);
     }
 }

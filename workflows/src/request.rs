@@ -165,6 +165,9 @@ const USE_WITHIN: Span = Span::minutes(2);
 pub enum Event {
     /// Somebody agrees. Whether they may is the policy's to say: `Vote::serves` holds its answer.
     Approve(Vote),
+    /// Somebody agrees, and it would be enough by the policy of the request; the policy of now wants more (G6). The vote
+    /// counts, and people are still asked.
+    AgreeFurther(Vote),
     /// Somebody says no.
     Deny {
         /// Who.
@@ -272,8 +275,11 @@ impl Request {
         match event {
             Event::Tick if due => Ok(self.overdue(now)),
             Event::Tick => Ok(self.unchanged()),
-            Event::Approve(_) | Event::Deny { .. } if due && !self.still_open() => Err(Refused::Settled("lapsed")),
+            Event::Approve(_) | Event::AgreeFurther(_) | Event::Deny { .. } if due && !self.still_open() => {
+                Err(Refused::Settled("lapsed"))
+            }
             Event::Approve(vote) => self.approve(vote, now),
+            Event::AgreeFurther(vote) => self.agree(vote),
             Event::Deny { by, because } => self.deny(by, because, now),
             Event::Withdraw => self.withdraw(now),
             Event::Spend { .. } if due => Err(Refused::Settled("lapsed")),
@@ -317,7 +323,8 @@ impl Request {
         self.becomes(State::Pending { until, escalated: true, votes }, ask)
     }
 
-    fn approve(self, vote: Vote, now: Timestamp) -> Result<Step, Refused> {
+    /// Counts a vote; what follows from it is not looked at.
+    fn agree(self, vote: Vote) -> Result<Step, Refused> {
         if vote.by.id == self.by.id {
             return Err(Refused::Own);
         }
@@ -328,9 +335,23 @@ impl Request {
             return Err(Refused::Settled(self.state.as_str()));
         };
         votes.add(vote);
-        if !votes.meet(&self.needs) {
-            return Ok(self.becomes(State::Pending { until, escalated, votes }, Vec::new()));
+        Ok(self.becomes(State::Pending { until, escalated, votes }, Vec::new()))
+    }
+
+    fn approve(self, vote: Vote, now: Timestamp) -> Result<Step, Refused> {
+        let Step { request, effects } = self.agree(vote)?;
+        match request.state.clone() {
+            State::Pending { votes, .. } if votes.meet(&request.needs) => Ok(request.enough(votes, now)),
+            State::Pending { .. }
+            | State::Approved { .. }
+            | State::Spent { .. }
+            | State::Denied { .. }
+            | State::Withdrawn { .. }
+            | State::Lapsed { .. } => Ok(Step { request, effects }),
         }
+    }
+
+    fn enough(self, votes: Votes, now: Timestamp) -> Step {
         match self.what.clone() {
             What::Access { access, span, .. } => {
                 let terms = votes.terms();
@@ -338,13 +359,13 @@ impl Request {
                     access: terms.access.map_or(access, |least| least.min(access)),
                     span: terms.span.map_or(span, |least| least.min(span)),
                 };
-                Ok(self.becomes(State::Spent { at: now, votes }, vec![effect]))
+                self.becomes(State::Spent { at: now, votes }, vec![effect])
             }
             What::Operation { .. } => {
-                Ok(self.becomes(State::Approved { at: now, until: now.plus(USE_WITHIN), votes }, Vec::new()))
+                self.becomes(State::Approved { at: now, until: now.plus(USE_WITHIN), votes }, Vec::new())
             }
             What::Review { grant, .. } => {
-                Ok(self.becomes(State::Spent { at: now, votes }, vec![Effect::Reviewed(grant)]))
+                self.becomes(State::Spent { at: now, votes }, vec![Effect::Reviewed(grant)])
             }
         }
     }

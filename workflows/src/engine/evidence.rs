@@ -62,8 +62,9 @@ impl Workflows {
     /// The same for the local administrator, who can read the store anyway.
     pub async fn audit_page(&self, from: i64, limit: u32) -> Result<AuditPage, StoreError> {
         let limit = i64::from(limit.clamp(1, 10_000));
-        let entries = audit::page(self.db(), from, limit).await?;
+        // Heads first: one that is signed in between must not speak of an entry that was not read any more.
         let heads = audit::signed(self.db(), from, limit).await?.into_iter().map(SignedNote::new).collect();
+        let entries = audit::page(self.db(), from, limit).await?;
         Ok(AuditPage { entries, heads })
     }
 
@@ -79,7 +80,7 @@ impl Workflows {
         let note = Checkpoint::of(&head, now.micros(), &self.inner.keys.signing).sign(&self.inner.keys.signing);
         let mut tx = self.begin_transaction().await?;
         audit::sign(&mut tx, head.seq, note.as_str(), now).await?;
-        tx.commit().await?;
+        tx.commit_quietly().await?;
         self.witness(note).await;
         Ok(head.seq)
     }
@@ -124,7 +125,7 @@ impl Workflows {
         let mut tx = self.begin_transaction().await?;
         let until: Timestamp = now.plus(lease);
         let claimed = notices::claim(&mut tx, self.inner.node, now, until, i64::from(limit.clamp(1, 1_000))).await?;
-        tx.commit().await?;
+        tx.commit_quietly().await?;
         Ok(claimed)
     }
 
@@ -132,7 +133,7 @@ impl Workflows {
     pub async fn notice_told(&self, id: NoticeId) -> Result<bool, StoreError> {
         let mut tx = self.begin_transaction().await?;
         let told = notices::done(&mut tx, id, self.inner.node, self.now()).await?;
-        tx.commit().await?;
+        tx.commit_quietly().await?;
         Ok(told)
     }
 }

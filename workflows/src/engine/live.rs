@@ -3,8 +3,9 @@
 //! One reader refreshes the picture whenever the bell rings, and every few seconds; sessions only compare. A process
 //! that can't read the store for too long is blind and ends its sessions, since it could not learn of a revocation (G2).
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -13,13 +14,13 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
 use super::Workflows;
-use crate::clock::{Clock, Timestamp};
+use crate::clock::{Clock, Steady, Timestamp};
 use crate::evidence::recording::Tape;
 use crate::id::{GrantId, SessionId};
 use crate::identity::Identity;
 use crate::policy::{Policy, Scope, Seat};
 use crate::session::Ending;
-use crate::store::{StoreError, grants, sessions};
+use crate::store::{Db, StoreError, grants, sessions};
 use crate::target::{Access, Target, TargetName};
 
 /// How often the store is read when no bell rings.
@@ -28,9 +29,11 @@ const EVERY: Duration = Duration::from_secs(3);
 const PATIENCE: Duration = Duration::from_secs(3);
 /// Blind after this long without a picture. With `EVERY` and `PATIENCE` a cut-off node ends its sessions within 15 s.
 const BLIND_AFTER: Duration = Duration::from_secs(9);
+/// A picture that is older than this is not believed, whatever became of the task that should have drawn a newer one.
+const STALE_AFTER: Duration = Duration::from_secs(12);
 
 /// A picture of what is live.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Live {
     /// Live grants, and when each ends.
     grants: HashMap<GrantId, Timestamp>,
@@ -38,6 +41,11 @@ pub(super) struct Live {
     ending: HashSet<SessionId>,
     /// Nothing is known any more.
     blind: bool,
+    /// This machine's clock can't say what has ended (G1, G3).
+    clock_off: bool,
+    /// Until when it may be believed: while the task that draws it anew is at work. Without that task it is drawn when
+    /// it is needed, as in tests and in the local administrator's commands.
+    good_until: Option<Instant>,
 }
 
 impl Live {
@@ -52,21 +60,54 @@ impl Workflows {
         let _turn = self.inner.refreshing.lock().await;
         let grants = grants::live(self.db(), self.now()).await?.into_iter().collect();
         let ending = sessions::asked_to_end(self.db(), self.inner.node).await?.into_iter().collect();
-        self.inner.live.send_replace(Arc::new(Live { grants, ending, blind: false }));
+        let good_until = self.inner.watching.load(Ordering::Relaxed).then(|| Instant::now() + STALE_AFTER);
+        self.inner.live.send_modify(|live| {
+            // Looked at inside, so that a clock that is found wrong meanwhile is not painted over.
+            let clock_off = !self.clock_is_right();
+            *live = Arc::new(Live { grants, ending, blind: false, clock_off, good_until });
+        });
         Ok(())
+    }
+
+    /// Puts into the picture whether the clock is right.
+    pub(crate) fn publish_clock(&self) {
+        self.inner.live.send_modify(|live| {
+            *live = Arc::new(Live { clock_off: !self.clock_is_right(), ..Live::clone(live) });
+        });
+    }
+
+    /// Makes the picture as old as if nobody had drawn it for long.
+    #[cfg(test)]
+    pub(super) fn neglect_live(&self) {
+        self.inner.live.send_modify(|live| {
+            *live =
+                Arc::new(Live { good_until: Some(Instant::now() + Duration::from_millis(100)), ..Live::clone(live) });
+        });
+    }
+
+    /// Looks for a step of the clock backward. With a store of its own time, the difference to that counts instead.
+    async fn watch_clock(&self, steady: &mut Steady) {
+        let Clock::System = self.clock() else { return };
+        let behind = steady.behind(self.now(), Instant::now());
+        match self.db() {
+            Db::Sqlite { .. } => self.set_skew(behind),
+            Db::Postgres(_) if behind > 0 => match tokio::time::timeout(PATIENCE, self.measure_skew()).await {
+                Ok(Ok(())) => *steady = Steady::new(self.now(), Instant::now()),
+                Ok(Err(_)) | Err(_) => self.set_skew(behind),
+            },
+            Db::Postgres(_) => {}
+        }
     }
 
     /// Keeps the picture fresh until stopped.
     pub(crate) async fn watch_live(&self, stop: CancellationToken) {
         let mut bell = self.bell();
         let mut seen = Instant::now();
+        let mut steady = Steady::new(self.now(), seen);
+        self.inner.watching.store(matches!(self.clock(), Clock::System), Ordering::Relaxed);
         loop {
-            tokio::select! {
-                () = stop.cancelled() => return,
-                _rung = bell.changed() => {}
-                () = tokio::time::sleep(EVERY) => {}
-            }
             bell.mark_unchanged();
+            self.watch_clock(&mut steady).await;
             match tokio::time::timeout(PATIENCE, self.refresh_live()).await {
                 Ok(Ok(())) => seen = Instant::now(),
                 Ok(Err(error)) => warn!(error = &error as &dyn std::error::Error, "the store could not be read"),
@@ -74,7 +115,14 @@ impl Workflows {
             }
             if seen.elapsed() >= BLIND_AFTER && !self.inner.live.borrow().blind {
                 error!("the store has not answered for too long: live sessions end");
-                self.inner.live.send_replace(Arc::new(Live { blind: true, ..Live::default() }));
+                self.inner.live.send_modify(|live| {
+                    *live = Arc::new(Live { blind: true, clock_off: live.clock_off, ..Live::default() });
+                });
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                _rung = bell.changed() => {}
+                () = tokio::time::sleep(EVERY) => {}
             }
         }
     }
@@ -147,7 +195,8 @@ impl Life {
     pub fn still(&self) -> Result<(), Ending> {
         let now = self.clock.now();
         let live = self.live.borrow();
-        if live.blind {
+        let stale = live.good_until.is_some_and(|until| Instant::now() >= until);
+        if live.blind || live.clock_off || stale {
             return Err(Ending::Blind);
         }
         if live.ending.contains(&self.session) {
@@ -169,7 +218,15 @@ impl Life {
             if let Err(ending) = self.still() {
                 return ending;
             }
+            let good_until = live.borrow().good_until;
+            let stale = async {
+                match good_until {
+                    Some(until) => tokio::time::sleep_until(until).await,
+                    None => std::future::pending().await,
+                }
+            };
             tokio::select! {
+                () = stale => {}
                 changed = live.changed() => {
                     if changed.is_err() {
                         return Ending::Stopped;
@@ -189,12 +246,40 @@ impl Life {
             Ending::Revoked => format!("access to {target} was revoked at {}", at(now)),
             Ending::Ended => format!("this session was ended by an approver or administrator at {}", at(now)),
             Ending::NotRecorded => "this session can't be recorded any more, so it ends".to_owned(),
+            Ending::Blind if self.live.borrow().clock_off => {
+                "the clock of Countersign's machine is wrong, so this session ends".to_owned()
+            }
             Ending::Blind => "Countersign can't reach its store, so this session ends".to_owned(),
             Ending::Stopped => "Countersign is shutting down".to_owned(),
             Ending::TargetGone => format!("{target} closed the connection"),
             Ending::Broken => "the protocol was broken, so this session ends".to_owned(),
             Ending::Left | Ending::Abandoned => "the session is over".to_owned(),
         }
+    }
+}
+
+/// Its session's place among those that this process carries; gone with it, however the session comes to its end.
+#[derive(Debug)]
+pub(super) struct Carried {
+    session: SessionId,
+    among: watch::Sender<BTreeSet<SessionId>>,
+}
+
+impl Carried {
+    pub(super) fn new(workflows: &Workflows, session: SessionId) -> Self {
+        let among = workflows.inner.carried.clone();
+        among.send_modify(|all| {
+            all.insert(session);
+        });
+        Self { session, among }
+    }
+}
+
+impl Drop for Carried {
+    fn drop(&mut self) {
+        self.among.send_modify(|all| {
+            all.remove(&self.session);
+        });
     }
 }
 
@@ -210,18 +295,19 @@ pub struct LiveSession {
     pub(super) tape: Tape,
     /// What could not be inspected, for the evidence (G17).
     pub(super) uninspected: Option<String>,
+    pub(super) carried: Carried,
 }
 
 impl LiveSession {
     pub(super) fn new(
         workflows: &Workflows,
-        id: SessionId,
+        carried: Carried,
         admission: Admission,
         client: super::Client,
         tape: Tape,
     ) -> Self {
         let life = Life {
-            session: id,
+            session: carried.session,
             target: admission.target.name.clone(),
             grant: admission.grant,
             until: admission.until,
@@ -230,8 +316,17 @@ impl LiveSession {
             policy: workflows.inner.policy.subscribe(),
         };
         let super::Client { address: client, application } = client;
-        let mut session =
-            Self { admission, client, application, life, scope: None, generation: 0, tape, uninspected: None };
+        let mut session = Self {
+            admission,
+            client,
+            application,
+            life,
+            scope: None,
+            generation: 0,
+            tape,
+            uninspected: None,
+            carried,
+        };
         session.read_policy();
         session
     }

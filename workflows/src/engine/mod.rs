@@ -11,8 +11,9 @@ mod sessions;
 mod start;
 mod votes;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -29,7 +30,7 @@ pub use votes::{Choice, VoteError};
 
 use crate::bell::Bell;
 use crate::clock::{Clock, Timestamp};
-use crate::id::NodeId;
+use crate::id::{NodeId, SessionId};
 use crate::policy::Policy;
 use crate::store::{Db, Faults, StoreError, Tx};
 use live::Live;
@@ -90,6 +91,12 @@ struct Inner {
     recordings: start::Recordings,
     /// How far this machine's clock is from the store's, in microseconds.
     skew: AtomicI64,
+    /// Whether a task keeps `live` fresh by the machine's clock, so that an old picture means that the task is gone.
+    watching: AtomicBool,
+    /// The sessions that this process carries: a row of this node that is not here belongs to nobody.
+    carried: watch::Sender<BTreeSet<SessionId>>,
+    /// When this node was last noted as seen, in microseconds.
+    seen: AtomicI64,
 }
 
 impl Workflows {
@@ -150,12 +157,25 @@ impl Workflows {
         &self.inner.skew
     }
 
+    pub(crate) fn carries(&self, session: SessionId) -> bool {
+        self.inner.carried.borrow().contains(&session)
+    }
+
+    pub(crate) fn seen(&self) -> &AtomicI64 {
+        &self.inner.seen
+    }
+
     pub(crate) async fn relay_bell(&self, stop: CancellationToken) {
         self.inner.bell.clone().relay(self.inner.db.clone(), stop).await;
     }
 
+    /// Refuses where this machine can't say which moment it is: what has ended might pass for open (G1).
+    fn trust_clock(&self) -> Result<(), StoreError> {
+        if self.clock_is_right() { Ok(()) } else { Err(StoreError::Clock) }
+    }
+
     /// Whether this machine's clock agrees with the store's well enough to issue grants.
-    fn clock_is_right(&self) -> bool {
+    pub(crate) fn clock_is_right(&self) -> bool {
         self.inner.skew.load(Ordering::Relaxed).abs() <= MOST_SKEW
     }
 }

@@ -228,7 +228,7 @@ impl Workflows {
         let before = Timestamp::from_micros(now.micros().saturating_sub(hour.micros()));
         let mut tx = self.begin_transaction().await?;
         people::used(&mut tx, row.id, now, before).await?;
-        tx.commit().await
+        tx.commit_quietly().await
     }
 
     /// Somebody's own tokens.

@@ -260,7 +260,7 @@ impl Workflows {
         let why = format!("break-glass: {}", ask.why);
         let review = Request::new(by.clone(), What::Review { target, grant: grant.id }, why, route.needs, now);
         let outcome: Result<(), RequestError> = transact!(self, RequestError, |tx| {
-            if grants::owes_review(tx, by.id).await? {
+            if grants::owes_review(tx, by.id, self.now()).await? {
                 return Err(RequestError::ReviewOwed);
             }
             requests::add(tx, &request).await?;

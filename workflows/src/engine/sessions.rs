@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use tracing::{info, warn};
 
+use super::live::Carried;
 use super::people::STORE_IS_GONE;
 use super::{Admission, LiveSession, Workflows, transact};
 use crate::approval::Needs;
@@ -16,10 +17,13 @@ use crate::operation::Fingerprint;
 use crate::request::{Event, Refused, Request, State, What};
 use crate::session::{Ending, Session, Totals};
 use crate::store::audit::{self, Note};
-use crate::store::{StoreError, grants, notices, requests, sessions};
+use crate::store::{StoreError, grants, notices, people, requests, sessions};
 use crate::target::TargetName;
 use crate::told::{Fault, Told};
 use crate::verdict::Gate;
+
+/// How often a request that is waited for is looked at, though no bell rings.
+const LOOK_EVERY: Duration = Duration::from_secs(3);
 
 /// Where a client comes from.
 #[derive(Clone, Debug)]
@@ -64,6 +68,7 @@ pub enum AdmitError {
 impl Told for AdmitError {
     fn told(&self) -> String {
         match self {
+            Self::Store(clock @ StoreError::Clock) => clock.to_string(),
             Self::Store(_) => STORE_IS_GONE.to_owned(),
             Self::NoGrant(_) | Self::PolicyChanged(_) => self.to_string(),
         }
@@ -94,6 +99,7 @@ pub enum BeginError {
 impl Told for BeginError {
     fn told(&self) -> String {
         match self {
+            Self::Store(clock @ StoreError::Clock) => clock.to_string(),
             Self::Record(_) => {
                 "Countersign can't record the session, so it can't begin; tell the platform team".to_owned()
             }
@@ -151,6 +157,7 @@ pub enum SpendError {
 impl Told for SpendError {
     fn told(&self) -> String {
         match self {
+            Self::Store(clock @ StoreError::Clock) => clock.to_string(),
             Self::Store(_) => STORE_IS_GONE.to_owned(),
             Self::Missing(_) | Self::Refused(_) | Self::PolicyChanged | Self::Over => self.to_string(),
         }
@@ -200,6 +207,7 @@ impl Workflows {
         let no_grant = || AdmitError::NoGrant(target.chars().take(63).filter(|c| !c.is_control()).collect());
         let name: TargetName = target.parse().map_err(|_| no_grant())?;
         let known = policy.target(&name).cloned().ok_or_else(no_grant)?;
+        self.trust_clock()?;
         let held = grants::live_of(self.db(), who.identity().id, &name, now).await?;
         let held_any = !held.is_empty();
         let permitted = held.into_iter().filter(|grant| {
@@ -247,6 +255,8 @@ impl Workflows {
             uninspected: None,
         };
         let node = self.inner.node;
+        // Before the row: when this is dropped in the middle, the sweep finds a row that nobody carries.
+        let carried = Carried::new(self, id);
         let outcome: Result<(), BeginError> = transact!(self, BeginError, |tx| {
             let found = grants::get(tx, row.grant).await?.ok_or(BeginError::Over)?;
             if !found.grant.is_live(self.now()) {
@@ -260,7 +270,7 @@ impl Workflows {
         });
         outcome?;
         info!(session.id = %id, "session `{id}` began");
-        Ok(LiveSession::new(self, id, admission, client, tape))
+        Ok(LiveSession::new(self, carried, admission, client, tape))
     }
 
     /// A recording's path below the recordings' folder, as rows keep it.
@@ -325,6 +335,8 @@ impl Workflows {
             };
             tokio::select! {
                 _rung = bell.changed() => {}
+                // A ring may be lost.
+                () = tokio::time::sleep(LOOK_EVERY) => {}
                 () = self.inner.clock.sleep_until(due) => {
                     if let Err(error) = self.tick_request(id).await {
                         warn!(error = &error as &dyn std::error::Error, "a lapse could not be noted yet");
@@ -346,13 +358,20 @@ impl Workflows {
     ) -> Result<Request, SpendError> {
         transact!(self, SpendError, |tx| {
             let (policy, now) = (self.policy(), self.now());
+            self.trust_clock()?;
             session.life().still().map_err(|_| SpendError::Over)?;
+            let suspended = people::suspended(tx).await?;
+            if suspended.contains(&session.identity().name) {
+                return Err(SpendError::Over);
+            }
             let found = requests::get(tx, id).await?.ok_or(SpendError::Missing(id))?;
             let holder = grants::get(tx, session.admission.grant).await?.ok_or(SpendError::Over)?;
             if !holder.grant.is_live(now) {
                 return Err(SpendError::Over);
             }
-            let request = found.request.recount(|name, request| policy.serves(request, name, now));
+            let request = found.request.recount(|name, request| {
+                if suspended.contains(name) { Vec::new() } else { policy.serves(request, name, now) }
+            });
             let agreed = match &request.state {
                 State::Approved { votes, .. } => votes.clone(),
                 State::Pending { .. } => return Err(Refused::NotApproved("pending").into()),
@@ -363,22 +382,7 @@ impl Workflows {
             let enough_now = match gate {
                 Gate::Open => true,
                 Gate::Shut(_) => false,
-                Gate::Hold(needs) => {
-                    let serves = |vote: &crate::approval::Vote| {
-                        let may = |quorum: &crate::approval::Quorum| {
-                            policy.is(&quorum.from, &vote.by.name, now)
-                                || quorum.then.as_ref().is_some_and(|then| policy.is(then, &vote.by.name, now))
-                        };
-                        needs
-                            .quorums()
-                            .iter()
-                            .enumerate()
-                            .filter(|(_, quorum)| may(quorum))
-                            .map(|(at, _)| at)
-                            .collect()
-                    };
-                    agreed.recount(serves).meet(needs)
-                }
+                Gate::Hold(needs) => agreed.recount(|vote| policy.counts_for(needs, vote, now)).meet(needs),
             };
             if !enough_now || !agreed.meet(&request.needs) {
                 return Err(SpendError::PolicyChanged);
@@ -398,6 +402,16 @@ impl Workflows {
     /// The client gave up on a held operation, or left.
     pub async fn withdraw_hold(&self, session: &LiveSession, id: RequestId) -> Result<(), SpendError> {
         self.void_hold(session.admission.identity.name.as_str(), id).await
+    }
+
+    /// Voids every operation that a session waits for.
+    pub(crate) async fn void_holds(&self, actor: &str, session: SessionId) -> Result<(), StoreError> {
+        for request in requests::open_of_session(self.db(), session).await? {
+            if let Err(error) = self.void_hold(actor, request).await {
+                warn!(error = &error as &dyn std::error::Error, "hold `{request}` could not be voided");
+            }
+        }
+        Ok(())
     }
 
     /// Voids a held operation that nobody waits for any more; settled ones stay as they are.
@@ -421,7 +435,8 @@ impl Workflows {
     /// a minute; after that the sweep finds the session abandoned.
     pub async fn end(&self, session: LiveSession, ending: Ending, totals: Totals) {
         let id = session.id();
-        let LiveSession { admission, tape, uninspected, .. } = session;
+        // Carried until the end is noted; if it can't be, the sweep sees to it.
+        let LiveSession { admission, tape, uninspected, carried: _carried, .. } = session;
         let closing = json!({ "ending": ending, "totals": totals, "uninspected": uninspected });
         let head = match tape.close(&closing.to_string()).await {
             Ok(head) => Some(head.hash.to_string()),
@@ -433,7 +448,9 @@ impl Workflows {
         for _try in 0..60 {
             let outcome: Result<(), EndError> = transact!(self, EndError, |tx| {
                 let now = self.now();
-                if !sessions::end(tx, id, now, &ending, Some(&totals), uninspected.clone()).await? {
+                let first = sessions::end(tx, id, now, &ending, Some(&totals), uninspected.clone()).await?;
+                // Another node took this one for dead: the recording's head belongs into the log all the same.
+                if !first && !sessions::end_abandoned(tx, id, now, &ending, &totals, uninspected.clone()).await? {
                     return Ok(());
                 }
                 let detail =
@@ -449,6 +466,10 @@ impl Workflows {
                 }
             }
             tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        // Whatever was asked on its behalf, and whose asker was stopped before it could take it back.
+        if let Err(error) = self.void_holds(&admission.identity.name, id).await {
+            warn!(error = &error as &dyn std::error::Error, "what `{id}` waited for could not be looked up");
         }
         info!(session.id = %id, "session `{id}` ended: {}", ending.as_str());
     }

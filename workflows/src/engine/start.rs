@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::{AtomicBool, AtomicI64};
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -274,6 +274,9 @@ impl Workflows {
             keys,
             recordings: Recordings { recorder, config: config.recordings },
             skew: AtomicI64::new(0),
+            carried: watch::Sender::default(),
+            watching: AtomicBool::new(false),
+            seen: AtomicI64::new(i64::MIN),
         };
         Ok(Self { inner: Arc::new(inner) })
     }

@@ -12,10 +12,10 @@ use crate::grant;
 use crate::id::{GrantId, RequestId};
 use crate::identity::{Authenticated, Identity};
 use crate::notice::Kind;
-use crate::policy::{Ask, Policy};
-use crate::request::{Effect, Event, Refused, Request, What};
+use crate::policy::{Ask, Policy, Route};
+use crate::request::{Effect, Event, Refused, Request, State, Step, What};
 use crate::store::audit::{self, Note};
-use crate::store::{StoreError, Tx, grants, notices, requests};
+use crate::store::{StoreError, Tx, grants, notices, people, requests};
 use crate::target::Access;
 use crate::told::{Fault, Told};
 
@@ -54,6 +54,17 @@ pub enum VoteError {
     /// The approval would give nothing.
     #[error("`{0}` is more than was asked for; approve less, or leave it out")]
     MoreThanAsked(String),
+    /// More time is for the level that the grant has: a lower one would change nothing, and look as if it did.
+    #[error(
+        "more time is for {0} access as it is; approve it for less time, or deny it and the requester asks for less"
+    )]
+    Level(Access),
+    /// G14: what may still go on cannot be reviewed yet.
+    #[error("the access is still open; revoke it, or review it after {0}")]
+    StillOpen(String),
+    /// Somebody who is suspended decides nothing, and is given nothing.
+    #[error("`{0}` is suspended")]
+    Suspended(String),
     /// G3.
     #[error(
         "this machine's clock differs from the store's by more than 2 s, so it issues no grants; tell the platform team"
@@ -78,6 +89,9 @@ impl Told for VoteError {
             | Self::Because
             | Self::PolicyChanged
             | Self::MoreThanAsked(_)
+            | Self::Level(_)
+            | Self::StillOpen(_)
+            | Self::Suspended(_)
             | Self::Clock => self.to_string(),
         }
     }
@@ -87,8 +101,10 @@ impl Told for VoteError {
             Self::Missing(_) => Fault::Missing,
             Self::Refused(Refused::Settled(_)) => Fault::Conflict,
             Self::Refused(Refused::Own | Refused::NotAsked | Refused::NotApproved(_) | Refused::Differs)
-            | Self::PolicyChanged => Fault::Refused,
-            Self::Because | Self::MoreThanAsked(_) => Fault::Asker,
+            | Self::PolicyChanged
+            | Self::Suspended(_) => Fault::Refused,
+            Self::StillOpen(_) => Fault::Conflict,
+            Self::Because | Self::MoreThanAsked(_) | Self::Level(_) => Fault::Asker,
             Self::Clock | Self::Store(_) => Fault::Ours,
         }
     }
@@ -108,8 +124,11 @@ impl Workflows {
         let request = transact!(self, VoteError, |tx| {
             let (policy, now) = (self.policy(), self.now());
             let found = requests::get(tx, id).await?.ok_or(VoteError::Missing(id))?;
-            // G6: earlier voters who have left the group since then no longer count.
-            let request = found.request.recount(|name, request| policy.serves(request, name, now));
+            // G6: earlier voters who have left the group since then, or were suspended, no longer count.
+            let suspended = people::suspended(tx).await?;
+            let request = found.request.recount(|name, request| {
+                if suspended.contains(name) { Vec::new() } else { policy.serves(request, name, now) }
+            });
             let serves = policy.serves(&request, &voter.name, now);
             if serves.is_empty() && request.by != *voter {
                 return Err(if !self.sees_request(&policy, voter, &request) {
@@ -120,8 +139,14 @@ impl Workflows {
                     Refused::NotAsked.into()
                 });
             }
+            if let Some(name) = [&voter.name, &request.by.name].into_iter().find(|name| suspended.contains(*name))
+                && !(name == &request.by.name && may_go_on_without(&request, &choice))
+            {
+                return Err(VoteError::Suspended(name.clone()));
+            }
+            self.refuse_early_review(tx, &request, now).await?;
             let event = event_of(&request, voter, &choice, serves, now)?;
-            let step = request.step(event, now)?;
+            let step = step_now(&policy, request, event, now)?;
             requests::change(tx, &step.request, found.version).await?;
             let grant = self.carry_out(tx, &policy, &step.request, step.effects, now).await?;
             notices::add(tx, &Kind::Changed { request: id }, &step.request.needs.asked(true), now).await?;
@@ -131,6 +156,16 @@ impl Workflows {
         info!(request.id = %id, "request `{id}` is {}", request.state.as_str());
         self.refresh_live().await?;
         Ok(request)
+    }
+
+    /// G14: a review of access that is still open would not cover what is done next.
+    async fn refuse_early_review(&self, tx: &mut Tx, request: &Request, now: Timestamp) -> Result<(), VoteError> {
+        let What::Review { grant, .. } = &request.what else { return Ok(()) };
+        let found = grants::get(tx, *grant).await?;
+        match found.filter(|found| found.grant.is_live(now) && !request.state.is_final()) {
+            Some(found) => Err(VoteError::StillOpen(self.local(found.grant.until))),
+            None => Ok(()),
+        }
     }
 
     /// Does what a step asks for, in its transaction.
@@ -165,6 +200,30 @@ impl Workflows {
     }
 }
 
+/// Where the policy of now would send what a request for access asks for.
+fn route_now(policy: &Policy, request: &Request, now: Timestamp) -> Result<Route, VoteError> {
+    let What::Access { target, access, span, .. } = &request.what else { return Err(VoteError::PolicyChanged) };
+    let asked = Ask { by: &request.by.name, target, access: *access, span: *span, emergency: false };
+    policy.route_again(&asked, now).map_err(|_| VoteError::PolicyChanged)
+}
+
+/// Takes the step that a vote asks for.
+///
+/// INVARIANT (G6): a grant is made only when the same votes are enough by the policy of now as well.
+fn step_now(policy: &Policy, request: Request, event: Event, now: Timestamp) -> Result<Step, VoteError> {
+    let step = request.clone().step(event.clone(), now)?;
+    let (State::Spent { votes, .. }, What::Access { .. }, Event::Approve(vote)) =
+        (&step.request.state, &step.request.what, event)
+    else {
+        return Ok(step);
+    };
+    let needs = route_now(policy, &request, now)?.needs;
+    if votes.recount(|vote| policy.counts_for(&needs, vote, now)).meet(&needs) {
+        return Ok(step);
+    }
+    Ok(request.step(Event::AgreeFurther(vote), now)?)
+}
+
 /// Makes the grant, or moves the end of the one that is to be extended.
 async fn grant_it(
     tx: &mut Tx,
@@ -176,8 +235,10 @@ async fn grant_it(
 ) -> Result<GrantId, VoteError> {
     let What::Access { target, extends, .. } = &request.what else { return Err(VoteError::PolicyChanged) };
     // G6: the policy now has its say too: whether, and for how long.
-    let asked = Ask { by: &request.by.name, target, access, span: Span::ZERO, emergency: false };
-    let route = policy.route(&asked, now).map_err(|_| VoteError::PolicyChanged)?;
+    let route = route_now(policy, request, now)?;
+    if !policy.permits(&request.by.name, target, access, false, now) {
+        return Err(VoteError::PolicyChanged);
+    }
     let span = span.min(route.at_most);
     let to = [Who::Person(request.by.name.clone())];
     let id = match extends {
@@ -188,6 +249,9 @@ async fn grant_it(
         }
         Some(id) => {
             let found = grants::get(tx, *id).await?.ok_or(VoteError::PolicyChanged)?;
+            if access < found.grant.access {
+                return Err(VoteError::Level(found.grant.access));
+            }
             let over = |_| VoteError::Refused(Refused::Settled("over with its grant"));
             let grant = found.grant.step(grant::Event::Extend(span), now).map_err(over)?;
             grants::change(tx, &grant, found.version).await?;
@@ -196,6 +260,11 @@ async fn grant_it(
     };
     notices::add(tx, &Kind::Granted { grant: id }, &to, now).await?;
     Ok(id)
+}
+
+/// A suspended requester may be refused, and what they did may be reviewed; they are given nothing.
+const fn may_go_on_without(request: &Request, choice: &Choice) -> bool {
+    matches!((&request.what, choice), (What::Review { .. }, _) | (_, Choice::Deny { .. }))
 }
 
 fn event_of(
@@ -208,9 +277,12 @@ fn event_of(
     match choice {
         Choice::Deny { because } => Ok(Event::Deny { by: voter.clone(), because: because.clone() }),
         Choice::Approve { terms, note } => {
-            if let What::Access { access, span, .. } = &request.what {
+            if let What::Access { access, span, extends, .. } = &request.what {
                 if let Some(more) = terms.access.filter(|level| level > access) {
                     return Err(VoteError::MoreThanAsked(more.to_string()));
+                }
+                if extends.is_some() && terms.access.is_some_and(|level| level < *access) {
+                    return Err(VoteError::Level(*access));
                 }
                 if let Some(more) = terms.span.filter(|longer| longer > span) {
                     return Err(VoteError::MoreThanAsked(more.to_string()));

@@ -1,11 +1,12 @@
 //! Who may ask for what, and whose agreement counts, by the policy as it is now.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Policy;
 use super::rule::{Effect, Way};
-use crate::approval::{Needs, Quorum};
+use crate::approval::{Needs, Quorum, Vote};
 use crate::clock::{Span, Timestamp};
 use crate::request::{Request, State, What};
 use crate::target::{Access, Target, TargetName};
@@ -35,6 +36,12 @@ pub struct Route {
     pub needs: Needs,
     /// The longest that this rule gives.
     pub at_most: Span,
+}
+
+impl Route {
+    fn of(way: &Way) -> Self {
+        Self { rule: way.name.clone(), needs: way.needs.clone(), at_most: way.at_most }
+    }
 }
 
 /// Why nobody is even asked.
@@ -105,26 +112,56 @@ pub struct MayAsk {
 impl Policy {
     /// Where a request goes: the first entry of the file that gives this person this level for that long.
     pub fn route(&self, ask: &Ask<'_>, now: Timestamp) -> Result<Route, Refusal> {
+        let fitting = self.fitting(ask, now)?;
+        let too_long = || {
+            let at_most = fitting.iter().map(|way| way.at_most).max().unwrap_or(Span::ZERO);
+            Refusal::TooLong { target: ask.target.clone(), at_most }
+        };
+        let way = fitting.iter().find(|way| ask.span <= way.at_most).ok_or_else(too_long)?;
+        Ok(Route::of(way))
+    }
+
+    /// Where a request that was made already goes by the policy as it is now (G6). The same entry as [`Self::route`]
+    /// gives; where none gives that long any more, the one that gives longest, since a grant is cut to its time.
+    pub fn route_again(&self, ask: &Ask<'_>, now: Timestamp) -> Result<Route, Refusal> {
+        let fitting = self.fitting(ask, now)?;
+        let first = fitting.iter().find(|way| ask.span <= way.at_most);
+        let way = first.or_else(|| fitting.iter().min_by_key(|way| Reverse(way.at_most)));
+        way.map(|way| Route::of(way)).ok_or_else(|| Refusal::Unknown(ask.target.clone()))
+    }
+
+    /// The entries that give this person this level, for whatever time, in the order of the file; never none.
+    fn fitting<'p>(&'p self, ask: &'p Ask<'p>, now: Timestamp) -> Result<Vec<&'p Way>, Refusal> {
         let unknown = || Refusal::Unknown(ask.target.clone());
         let target = self.target(ask.target).ok_or_else(unknown)?;
-        let open = || self.open_ways(ask.by, target, now);
+        let open: Vec<&Way> = self.open_ways(ask.by, target, now).collect();
         // Whoever may not ask at all learns no more than of a target that does not exist.
-        if open().next().is_none() {
+        if open.is_empty() {
             return Err(unknown());
         }
-        let ways: Vec<&Way> = open().filter(|way| way.emergency == ask.emergency).collect();
+        let ways: Vec<&Way> = open.into_iter().filter(|way| way.emergency == ask.emergency).collect();
         if ways.is_empty() {
             return Err(if ask.emergency { Refusal::NoEmergency(ask.target.clone()) } else { unknown() });
         }
         let fitting: Vec<&Way> = ways.iter().copied().filter(|way| gives(way, target, ask.access)).collect();
-        let Some(at_most) = fitting.iter().map(|way| way.at_most).max() else {
+        if fitting.is_empty() {
             let levels = [Access::Read, Access::Write, Access::Admin].into_iter();
             let levels = levels.filter(|level| ways.iter().any(|way| gives(way, target, *level))).collect();
             return Err(Refusal::Level { target: ask.target.clone(), access: ask.access, levels });
-        };
-        let way = fitting.iter().find(|way| ask.span <= way.at_most);
-        let way = way.ok_or_else(|| Refusal::TooLong { target: ask.target.clone(), at_most })?;
-        Ok(Route { rule: way.name.clone(), needs: way.needs.clone(), at_most: way.at_most })
+        }
+        Ok(fitting)
+    }
+
+    /// Which of these quorums a vote counts for now, by position; none for a vote that serves nothing any more.
+    pub fn counts_for(&self, needs: &Needs, vote: &Vote, now: Timestamp) -> Vec<usize> {
+        if vote.serves.is_empty() { Vec::new() } else { self.asked_by(needs, &vote.by.name, now) }
+    }
+
+    /// Which of these quorums ask somebody now, by position. Whoever is asked later counts too: votes are looked at
+    /// when they would let something through, and by then everybody may have been asked.
+    fn asked_by(&self, needs: &Needs, voter: &str, now: Timestamp) -> Vec<usize> {
+        let quorums = needs.quorums().iter().enumerate();
+        quorums.filter(|(_, quorum)| self.asks(quorum, voter, true, now)).map(|(at, _)| at).collect()
     }
 
     /// What somebody may ask for, by target; rights to break the glass come after the others.
@@ -199,12 +236,9 @@ impl Policy {
     fn still_asks(&self, request: &Request, quorum: &Quorum, voter: &str, now: Timestamp) -> bool {
         let by = request.by.name.as_str();
         match &request.what {
-            What::Access { target, access, emergency, .. } => {
-                let ask = Ask { by, target, access: *access, span: Span::ZERO, emergency: *emergency };
-                let route = self.route(&ask, now);
-                route.is_ok_and(|route| {
-                    route.needs.quorums().iter().any(|now_asked| self.asks(now_asked, voter, true, now))
-                })
+            What::Access { target, access, span, emergency, .. } => {
+                let ask = Ask { by, target, access: *access, span: *span, emergency: *emergency };
+                self.route_again(&ask, now).is_ok_and(|route| !self.asked_by(&route.needs, voter, now).is_empty())
             }
             What::Operation { target, .. } => {
                 let known = self.target(target);

@@ -29,7 +29,8 @@ statements! {
     CHANGE = "UPDATE grants SET version = version + 1, until = $3, reminded = $4, ended = $5, ending = $6 \
               WHERE id = $1 AND version = $2";
     REVIEWED = "UPDATE grants SET reviewed = $2 WHERE id = $1 AND reviewed IS NULL";
-    OWED = "SELECT COUNT(*) AS owed FROM grants WHERE identity = $1 AND emergency = 1 AND reviewed IS NULL";
+    OWED = "SELECT COUNT(*) AS owed FROM grants WHERE identity = $1 AND emergency = 1 \
+            AND (reviewed IS NULL OR (ended IS NULL AND until > $2))";
 }
 
 /// A grant and the version that was read.
@@ -145,8 +146,8 @@ pub(crate) async fn reviewed(tx: &mut Tx, id: GrantId, now: Timestamp) -> Result
     tx.one(REVIEWED, args![id.to_string(), now.micros()]).await
 }
 
-/// Whether a review of this person's break-glass is still owed.
-pub(crate) async fn owes_review(tx: &mut Tx, identity: IdentityId) -> Result<bool, StoreError> {
-    let row = tx.first(OWED, args![identity.to_string()]).await?;
+/// Whether a review of this person's break-glass is still owed, or that access is still open.
+pub(crate) async fn owes_review(tx: &mut Tx, identity: IdentityId, now: Timestamp) -> Result<bool, StoreError> {
+    let row = tx.first(OWED, args![identity.to_string(), now.micros()]).await?;
     Ok(row.map(|row| row.int("owed")).transpose()?.unwrap_or(0) > 0)
 }

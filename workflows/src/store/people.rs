@@ -1,5 +1,7 @@
 //! Identities and their tokens.
 
+use std::collections::BTreeSet;
+
 use super::db::{Db, Row, StoreError, Tx, args, statements};
 use crate::clock::Timestamp;
 use crate::id::{IdentityId, TokenId};
@@ -10,6 +12,7 @@ statements! {
     ADD = "INSERT INTO identities (id, name, made) VALUES ($1, $2, $3)";
     SUSPEND = "UPDATE identities SET suspended = $2 WHERE id = $1 AND suspended IS NULL";
     RESTORE = "UPDATE identities SET suspended = NULL WHERE id = $1 AND suspended IS NOT NULL";
+    SUSPENDED = "SELECT name FROM identities WHERE suspended IS NOT NULL";
     ADD_TOKEN = "INSERT INTO tokens (id, identity, hash, label, made, until) VALUES ($1, $2, $3, $4, $5, $6)";
     TOKEN = "SELECT t.id, t.hash, t.label, t.made, t.until, t.revoked, t.used, t.identity, i.name, i.suspended \
              FROM tokens t JOIN identities i ON i.id = t.identity WHERE t.id = $1";
@@ -70,6 +73,11 @@ pub(crate) async fn suspend(tx: &mut Tx, id: IdentityId, at: Option<Timestamp>) 
         None => tx.run(RESTORE, args![id.to_string()]).await?,
     };
     Ok(changed == 1)
+}
+
+/// The names of everybody who is suspended.
+pub(crate) async fn suspended(tx: &mut Tx) -> Result<BTreeSet<String>, StoreError> {
+    tx.all(SUSPENDED, args![]).await?.iter().map(|row| row.text("name").map(str::to_owned)).collect()
 }
 
 pub(crate) async fn add_token(tx: &mut Tx, token: &TokenRow) -> Result<(), StoreError> {

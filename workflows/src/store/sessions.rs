@@ -19,11 +19,14 @@ statements! {
             s.ending, s.totals, s.recording, s.uninspected FROM sessions s JOIN identities i ON i.id = s.identity \
             WHERE s.ended IS NULL ORDER BY s.begins DESC LIMIT $1";
     END = "UPDATE sessions SET ended = $2, ending = $3, totals = $4, uninspected = $5 WHERE id = $1 AND ended IS NULL";
+    END_ABANDONED = "UPDATE sessions SET ended = $2, ending = $3, totals = $4, uninspected = $5 \
+                     WHERE id = $1 AND ending = $6";
     ASK_TO_END = "UPDATE sessions SET asked_to_end = $2 WHERE id = $1 AND ended IS NULL AND asked_to_end IS NULL";
     ASKED_TO_END = "SELECT id FROM sessions WHERE ended IS NULL AND asked_to_end IS NOT NULL AND node = $1";
     ADD_NODE = "INSERT INTO nodes (id, started, seen) VALUES ($1, $2, $2)";
     SEE_NODE = "UPDATE nodes SET seen = $2 WHERE id = $1";
     LOST = "SELECT s.id FROM sessions s JOIN nodes n ON n.id = s.node WHERE s.ended IS NULL AND n.seen < $1 LIMIT $2";
+    OF_NODE = "SELECT id FROM sessions WHERE ended IS NULL AND node = $1";
     LIVE_COUNT = "SELECT COUNT(*) AS live FROM sessions WHERE ended IS NULL";
 }
 
@@ -91,6 +94,20 @@ pub(crate) async fn end(
     Ok(tx.run(END, values).await? == 1)
 }
 
+/// Ends a session that was taken for abandoned, and was not; false where it was neither.
+pub(crate) async fn end_abandoned(
+    tx: &mut Tx,
+    id: SessionId,
+    now: Timestamp,
+    ending: &Ending,
+    totals: &Totals,
+    uninspected: Option<String>,
+) -> Result<bool, StoreError> {
+    let abandoned = json(&Ending::Abandoned)?;
+    let values = args![id.to_string(), now.micros(), json(ending)?, json(totals)?, uninspected, abandoned];
+    Ok(tx.run(END_ABANDONED, values).await? == 1)
+}
+
 /// Asks the node that carries a session to end it; false where it is over or was asked already.
 pub(crate) async fn ask_to_end(tx: &mut Tx, id: SessionId, now: Timestamp) -> Result<bool, StoreError> {
     Ok(tx.run(ASK_TO_END, args![id.to_string(), now.micros()]).await? == 1)
@@ -111,6 +128,11 @@ pub(crate) async fn see_node(tx: &mut Tx, node: NodeId, now: Timestamp) -> Resul
 /// Sessions whose node has not been heard of since `before`.
 pub(crate) async fn lost(db: &Db, before: Timestamp, limit: i64) -> Result<Vec<SessionId>, StoreError> {
     db.all(LOST, args![before.micros(), limit]).await?.iter().map(|row| row.parsed("id")).collect()
+}
+
+/// The sessions of a node that have not ended.
+pub(crate) async fn of_node(db: &Db, node: NodeId) -> Result<Vec<SessionId>, StoreError> {
+    db.all(OF_NODE, args![node.to_string()]).await?.iter().map(|row| row.parsed("id")).collect()
 }
 
 pub(crate) async fn live_count(db: &Db) -> Result<i64, StoreError> {

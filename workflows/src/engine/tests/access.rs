@@ -238,4 +238,87 @@ both! {
         let request = world.workflows.vote(&linus, asked.request.id, yes()).await.unwrap();
         assert_eq!(request.state.as_str(), "pending", "one of the two has left");
     }
+
+    fn a_raised_quorum_counts_for_what_is_pending(world) {
+        let ada = world.person("ada").await;
+        let request = world.ask(&ada).await;
+        let one = r#"approval = { from = "group:dba", people = 1, within = "15m", then = "group:seniors" }"#;
+        world.workflows.reload(World::policy_without(one, &one.replace("people = 1", "people = 2"))).await.unwrap();
+        let (grace, linus) = (world.person("grace").await, world.person("linus").await);
+        let first = world.workflows.vote(&grace, request.id, yes()).await.unwrap();
+        assert_eq!(first.state.as_str(), "pending", "two must agree now");
+        assert!(world.workflows.grants(&ada, open()).await.unwrap().is_empty());
+        let again = world.workflows.vote(&grace, request.id, yes()).await.unwrap();
+        assert_eq!(again.state.as_str(), "pending", "twice the same person is one person");
+        let second = world.workflows.vote(&linus, request.id, yes()).await.unwrap();
+        assert_eq!(second.state.as_str(), "spent");
+    }
+
+    /// A short time asks one group, a long one another: each request is judged again by the entry that it came from.
+    fn a_request_is_judged_again_by_the_entry_for_its_time(world) {
+        let entry = "[[access]]\nname = \"orders\"";
+        let short = "[[access]]\nname = \"short\"\nwho = \"group:orders\"\ntargets = { team = \"orders\" }\nlevels = [\"read\", \"write\"]\nat_most = \"1h\"\napproval = { from = \"edsger\", people = 1, within = \"15m\" }\n\n";
+        world.workflows.reload(World::policy_without(entry, &format!("{short}{entry}"))).await.unwrap();
+        let (ada, grace) = (world.person("ada").await, world.person("grace").await);
+        let long = AccessAsk { span: Span::hours(4), ..ask("orders-prod") };
+        let asked = world.workflows.request(&ada, long).await.unwrap().request;
+        // Less time than asked for is still what the long entry's people gave.
+        let less = Terms { span: Some(Span::minutes(30)), access: None };
+        let granted = world.workflows.vote(&grace, asked.id, Choice::Approve { terms: less, note: None }).await.unwrap();
+        assert_eq!(granted.state.as_str(), "spent");
+        let alan = world.person("alan").await;
+        let brief = world.ask(&alan).await;
+        assert!(world.workflows.vote(&grace, brief.id, yes()).await.is_err(), "the short entry asks edsger alone");
+    }
+
+    fn more_time_is_for_the_level_that_the_grant_has(world) {
+        let ada = world.person("ada").await;
+        let grant = world.granted(&ada).await;
+        let asked = world.workflows.extend(&ada, grant, Span::hours(2), "still at it").await.unwrap();
+        let linus = world.person("linus").await;
+        let lower = Choice::Approve { terms: Terms { span: None, access: Some(Access::Read) }, note: None };
+        let refused = world.workflows.vote(&linus, asked.request.id, lower).await.unwrap_err();
+        assert!(matches!(refused, VoteError::Level(Access::Write)), "{refused}");
+        let same = Choice::Approve { terms: Terms { span: None, access: Some(Access::Write) }, note: None };
+        world.workflows.vote(&linus, asked.request.id, same).await.unwrap();
+        assert_eq!(world.workflows.grants(&ada, open()).await.unwrap()[0].until, world.clock.now().plus(Span::hours(2)));
+    }
+
+    /// G14: a review that comes first would cover what is done afterwards.
+    fn break_glass_is_reviewed_once_it_is_over_and_there_is_no_second_before(world) {
+        let ada = world.person("ada").await;
+        let emergency = AccessAsk { emergency: true, span: Span::minutes(20), ..ask("orders-prod") };
+        let grant = world.workflows.request(&ada, emergency.clone()).await.unwrap().grant.unwrap();
+        let mary = world.person("mary").await;
+        let owed = world.workflows.requests(&mary, open()).await.unwrap();
+        let review = owed.iter().find(|request| matches!(request.what, crate::request::What::Review { .. })).unwrap();
+        for choice in [yes(), no()] {
+            let early = world.workflows.vote(&mary, review.id, choice).await.unwrap_err();
+            assert!(early.told().starts_with("the access is still open; revoke it, or review it after"), "{early}");
+        }
+        // A review that got in all the same does not open the way to a second one.
+        world.tamper("UPDATE grants SET reviewed = 1").await;
+        let second = world.workflows.request(&ada, emergency.clone()).await.unwrap_err();
+        assert!(matches!(second, RequestError::ReviewOwed), "{second}");
+        world.tamper("UPDATE grants SET reviewed = NULL").await;
+        world.workflows.revoke(&mary, grant.id, "enough").await.unwrap();
+        world.workflows.vote(&mary, review.id, yes()).await.unwrap();
+        assert!(world.workflows.request(&ada, emergency).await.is_ok());
+    }
+
+    fn somebody_who_is_suspended_decides_nothing_and_is_given_nothing(world) {
+        let ada = world.person("ada").await;
+        let asked = world.workflows.request(&ada, AccessAsk { span: Span::minutes(30), ..ask("orders-prod-admin") }).await.unwrap();
+        let (grace, linus, mary) = (world.person("grace").await, world.person("linus").await, world.person("mary").await);
+        world.workflows.vote(&grace, asked.request.id, yes()).await.unwrap();
+        world.workflows.suspend("test", "grace", true).await.unwrap();
+        let own = world.workflows.vote(&grace, asked.request.id, yes()).await.unwrap_err();
+        assert!(matches!(own, VoteError::Suspended(_)), "{own}");
+        let second = world.workflows.vote(&linus, asked.request.id, yes()).await.unwrap();
+        assert_eq!(second.state.as_str(), "pending", "grace no longer counts");
+        world.workflows.suspend("test", "ada", true).await.unwrap();
+        let given = world.workflows.vote(&mary, asked.request.id, yes()).await.unwrap_err();
+        assert!(matches!(given, VoteError::Suspended(_)), "{given}");
+        world.workflows.vote(&mary, asked.request.id, no()).await.unwrap();
+    }
 }

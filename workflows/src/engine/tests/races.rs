@@ -82,4 +82,33 @@ both! {
         world.hand.advance(Span::seconds(31));
         assert!(other.claim_notices(Span::seconds(30), 10).await.unwrap().is_empty());
     }
+
+    fn an_idle_engine_does_not_wake_itself(world) {
+        let stop = tokio_util::sync::CancellationToken::new();
+        let mut jobs = JoinSet::new();
+        world.workflows.spawn(&mut jobs, &stop);
+        tokio::time::sleep(std::time::Duration::from_millis(1_500)).await;
+        let before = *world.workflows.bell().borrow();
+        tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+        let rings = *world.workflows.bell().borrow() - before;
+        assert!(rings <= 1, "{rings} rings in two seconds in which nothing happened");
+        stop.cancel();
+        let mut names = within(jobs.join_all()).await;
+        names.sort_unstable();
+        assert_eq!(names.len(), 4);
+    }
+
+    fn readers_do_not_queue_behind_writers(world) {
+        let ada = world.person("ada").await;
+        let first = world.workflows.begin_transaction().await.unwrap();
+        let mut writers = JoinSet::new();
+        for _n in 0..5 {
+            let workflows = world.workflows.clone();
+            writers.spawn(async move { workflows.begin_transaction().await.is_ok() });
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        let read = tokio::time::timeout(std::time::Duration::from_secs(2), world.workflows.grants(&ada, all())).await;
+        assert!(read.expect("readers have connections of their own").is_ok());
+        drop(first);
+    }
 }

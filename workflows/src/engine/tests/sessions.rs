@@ -4,6 +4,7 @@ use crate::engine::{AdmitError, SpendError};
 use crate::operation::Fingerprint;
 use crate::session::{Ending, Totals};
 use crate::target::Access;
+use crate::told::Told;
 use crate::verdict::{Denial, Gate};
 
 both! {
@@ -177,5 +178,111 @@ both! {
         assert!(matches!(world.workflows.vote(&linus, request.id, yes()).await, Err(crate::engine::VoteError::Clock)));
         world.workflows.set_skew(-1_900_000);
         assert!(world.workflows.vote(&linus, request.id, yes()).await.is_ok());
+    }
+
+    /// G1: whoever can't say which moment it is lets nobody in, and nobody go on.
+    fn a_clock_that_is_off_ends_sessions_and_lets_nobody_in(world) {
+        let ada = world.person("ada").await;
+        world.granted(&ada).await;
+        let session = world.session(&ada).await;
+        let (request, fingerprint) = world.held(&session).await;
+        let linus = world.person("linus").await;
+        world.workflows.vote(&linus, request.id, yes()).await.unwrap();
+        world.workflows.set_skew(-2_100_000);
+        assert_eq!(within(session.life().ended()).await, Ending::Blind);
+        world.workflows.refresh_live().await.unwrap();
+        assert_eq!(session.life().still(), Err(Ending::Blind), "a newer picture changes nothing");
+        assert!(session.life().farewell(&Ending::Blind).contains("clock"));
+        let refused = world.workflows.admit(&ada, "orders-prod").await.unwrap_err();
+        assert!(refused.told().contains("clock"), "{}", refused.told());
+        assert!(world.workflows.spend(&session, request.id, &fingerprint, &Gate::Open).await.is_err());
+        world.workflows.set_skew(0);
+        assert_eq!(session.life().still(), Ok(()));
+        assert!(world.workflows.spend(&session, request.id, &fingerprint, &Gate::Open).await.is_ok());
+    }
+
+    fn a_picture_that_nobody_draws_any_more_is_not_believed(world) {
+        let ada = world.person("ada").await;
+        world.granted(&ada).await;
+        let session = world.session(&ada).await;
+        world.workflows.neglect_live();
+        assert_eq!(within(session.life().ended()).await, Ending::Blind, "without any ring");
+        world.workflows.refresh_live().await.unwrap();
+        assert_eq!(session.life().still(), Ok(()));
+    }
+
+    fn an_approval_of_somebody_suspended_since_passes_nothing(world) {
+        let ada = world.person("ada").await;
+        world.granted(&ada).await;
+        let session = world.session(&ada).await;
+        let (request, fingerprint) = world.held(&session).await;
+        let linus = world.person("linus").await;
+        world.workflows.vote(&linus, request.id, yes()).await.unwrap();
+        world.workflows.suspend("test", "linus", true).await.unwrap();
+        let without = world.workflows.spend(&session, request.id, &fingerprint, &Gate::Open).await;
+        assert!(matches!(without, Err(SpendError::PolicyChanged)), "{without:?}");
+        world.workflows.suspend("test", "linus", false).await.unwrap();
+        // The picture of what is live may lag behind; the transaction does not.
+        world.workflows.suspend("test", "ada", true).await.unwrap();
+        let of_ada = world.workflows.spend(&session, request.id, &fingerprint, &Gate::Open).await;
+        assert!(matches!(of_ada, Err(SpendError::Over)), "{of_ada:?}");
+        world.workflows.suspend("test", "ada", false).await.unwrap();
+        assert!(world.workflows.spend(&session, request.id, &fingerprint, &Gate::Open).await.is_ok());
+    }
+
+    fn a_vote_whose_ring_is_lost_is_noticed_all_the_same(world) {
+        let ada = world.person("ada").await;
+        world.granted(&ada).await;
+        let session = world.session(&ada).await;
+        let (request, _) = world.held(&session).await;
+        let linus = world.person("linus").await;
+        // Without the relay, nothing that another node does rings here.
+        let other = world.node(crate::Faults::default()).await.unwrap();
+        let (settled, ()) = tokio::join!(within(world.workflows.settled(request.id)), async {
+            tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+            other.vote(&linus, request.id, yes()).await.unwrap();
+        });
+        assert_eq!(settled.unwrap().state.as_str(), "approved");
+    }
+
+    fn a_session_that_was_only_taken_for_dead_still_anchors_its_recording(world) {
+        let ada = world.person("ada").await;
+        world.granted(&ada).await;
+        let session = world.session(&ada).await;
+        let id = session.id();
+        let other = world.node(crate::Faults::default()).await.unwrap();
+        world.hand.advance(Span::minutes(2));
+        other.reconcile().await.unwrap();
+        assert_eq!(world.workflows.show_session(&ada, id).await.unwrap().ended.unwrap().1, Ending::Abandoned);
+        world.workflows.end(session, Ending::Left, Totals { operations: 3, ..Totals::default() }).await;
+        let over = world.workflows.show_session(&ada, id).await.unwrap();
+        assert_eq!((over.ended.unwrap().1, over.totals.operations), (Ending::Left, 3));
+        let page = world.workflows.audit_page(0, 1_000).await.unwrap();
+        let ends: Vec<_> = page.entries.iter().filter(|entry| entry.verb == "end").collect();
+        assert_eq!(ends.len(), 1);
+        assert!(ends[0].detail.contains("\"recording\":\""), "{}", ends[0].detail);
+    }
+
+    fn a_session_that_nobody_carries_any_more_is_ended_by_its_own_node(world) {
+        let ada = world.person("ada").await;
+        world.granted(&ada).await;
+        let (kept, dropped) = (world.session(&ada).await, world.session(&ada).await);
+        let (request, _) = world.held(&dropped).await;
+        let id = dropped.id();
+        drop(dropped); // its task was aborted, or panicked
+        world.hand.advance(Span::seconds(11));
+        world.workflows.reconcile().await.unwrap();
+        assert_eq!(world.workflows.show_session(&ada, id).await.unwrap().ended.unwrap().1, Ending::Abandoned);
+        assert_eq!(world.workflows.show_request(&ada, request.id).await.unwrap().state.as_str(), "withdrawn");
+        assert!(world.workflows.show_session(&ada, kept.id()).await.unwrap().ended.is_none(), "this one goes on");
+    }
+
+    fn nothing_is_left_asked_when_a_session_ends(world) {
+        let ada = world.person("ada").await;
+        world.granted(&ada).await;
+        let session = world.session(&ada).await;
+        let (request, _) = world.held(&session).await;
+        world.workflows.end(session, Ending::Left, Totals::default()).await;
+        assert_eq!(world.workflows.show_request(&ada, request.id).await.unwrap().state.as_str(), "withdrawn");
     }
 }
