@@ -11,7 +11,7 @@ use crate::postgres::catalog::Catalog;
 use crate::postgres::cells;
 use crate::postgres::extended::{Answer, Execution, Names, Owed, Step};
 use crate::postgres::link::Link;
-use crate::postgres::masking::{self, Decision, Masking};
+use crate::postgres::masking::{self, Decision, Masking, Sight};
 use crate::postgres::wire::{self, Head};
 use crate::record::Record;
 
@@ -96,6 +96,8 @@ pub(super) struct Replies {
     pub(super) read_only: bool,
     pub(super) masking: Masking,
     pub(super) catalog: Catalog,
+    /// What names mean to our own connection.
+    pub(super) sight: Sight,
     /// How much of a frame is still to come that goes on as it comes.
     pass: usize,
 }
@@ -116,12 +118,24 @@ impl Replies {
             read_only,
             masking: Masking::default(),
             catalog,
+            sight: Sight::Same,
             pass: 0,
         };
         for (name, value) in parameters {
             replies.note_parameter(name.as_bytes(), value.as_bytes());
         }
         replies
+    }
+
+    /// Notes what the client set when it came. A search path may stand in `options` as well.
+    pub(super) fn note_startup(&mut self, params: &[(String, String)]) {
+        let sets = |(name, value): &(String, String)| {
+            let name = name.to_ascii_lowercase();
+            name == "search_path" || (name == "options" && !value.trim().is_empty())
+        };
+        if params.iter().any(sets) {
+            self.sight = self.sight.max(Sight::Schemas);
+        }
     }
 
     /// Whether the client has half a frame, so that nothing may be put in.
@@ -231,7 +245,7 @@ impl Replies {
             b'E' => self.error(frame, record),
             b'Z' => self.ready(frame),
             b'G' => self.copy_in(),
-            b'H' => self.copy_out(),
+            b'H' => self.copy_out(frame),
             b'c' => Ok(self.fate_of_front()),
             b'V' => {
                 self.finish(frame, record, b"FUNCTION CALL")?;
@@ -272,8 +286,7 @@ impl Replies {
             return Ok(Hides::Nothing);
         }
         if execution.copy.is_none() && !execution.decided {
-            let known =
-                execution.portal.as_ref().and_then(|portal| Some((portal, portal.statement.columns(self.epoch)?)));
+            let known = execution.portal.as_ref().and_then(|portal| Some((portal, portal.columns(self.epoch)?)));
             if let Some((portal, columns)) = known {
                 let subject = (&execution.mask, &execution.classified);
                 match self.masking.decide(subject, &columns, Some(portal.formats()), &self.catalog) {
@@ -345,11 +358,13 @@ fn out_of_order() -> Broken {
     Broken::protocol("the target's answer does not belong to what it was asked")
 }
 
-/// The columns of a COPY were decided.
-pub(super) async fn decide_copy(replies: &mut Replies, settled: bool) {
+/// Decides the columns of a COPY.
+pub(super) async fn decide_copy(replies: &mut Replies) {
     let Some(execution) = replies.owed.front_mut().and_then(Owed::execution) else { return };
+    // What stands before a COPY in the same text may already have run.
+    let sight = if changes_schema(execution) { Sight::Own } else { replies.sight };
     let (mask, classified) = (Arc::clone(&execution.mask), Arc::clone(&execution.classified));
-    let copy = masking::copy(&mask, &classified, &replies.catalog, settled).await;
+    let copy = masking::copy(&mask, &classified, &replies.catalog, sight).await;
     if let Some(execution) = replies.owed.front_mut().and_then(Owed::execution) {
         execution.copy = Some(copy);
     }

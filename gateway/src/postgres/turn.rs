@@ -10,7 +10,7 @@ use std::sync::Arc;
 use workflows::operation::{Act, Kind, Object, Operation};
 
 use crate::dialect::{Ask, Broken, Text};
-use crate::postgres::extended::{Names, Owed, Portal, Statement, Step, find_portal, find_statement};
+use crate::postgres::extended::{Names, Owed, Portal, Statement, Step, find_portal, find_statement, moves_portals};
 use crate::postgres::wire::{self, Bind, HEAD, Named, Parse};
 use crate::seams::{Classified, Classifier};
 
@@ -249,9 +249,7 @@ impl Reader<'_> {
         let bind = Bind::read(frame).map_err(Broken::protocol)?;
         let name = bind.portal.into();
         let step = match find_statement(&turn.steps, self.owed, self.names, bind.statement) {
-            Some(statement) => {
-                Step::Bind { name, portal: Arc::new(Portal { statement: Arc::clone(statement), bind: frame.into() }) }
-            }
+            Some(statement) => Step::Bind { name, portal: Portal::new(Arc::clone(statement), frame) },
             None => Step::BindUnknown { name },
         };
         turn.steps.push(step);
@@ -318,6 +316,7 @@ impl Reader<'_> {
 pub(super) fn changes_meaning(classified: &Classified) -> bool {
     let calls = |one: &Operation| one.functions.iter().any(|name| name.ends_with("set_config"));
     !classified.sets.is_empty()
+        || moves_portals(classified)
         || classified.operations.iter().any(|one| matches!(one.act, Act::Opaque | Act::Define) || calls(one))
 }
 
