@@ -288,3 +288,43 @@ async fn a_copy_leaves_generated_columns_out_and_other_encodings_are_hidden() {
         assert_hidden(&said, sql);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn neither_a_notification_nor_an_error_tells_what_is_masked() {
+    let world = World::start().await;
+    world.grant("ada", Access::Read, Span::hours(1)).await;
+    let notify = "SELECT count(pg_notify('x', phone || ' payload')) FROM customers";
+    let (said, worked) = world.run("ada", &["-c", "LISTEN x", "-c", notify, "-c", "SELECT 1"]).await;
+    assert!(worked && said.contains("notification \"x\""), "{said}");
+    assert_hidden(&said, notify);
+    let all = [
+        "SELECT phone::regclass FROM customers",
+        "SELECT phone::regtype FROM customers",
+        "SELECT current_setting(phone) FROM customers",
+        "SELECT to_tsquery(phone) FROM customers",
+        "SELECT has_table_privilege(phone, 'SELECT') FROM customers",
+        "SELECT encode('x'::bytea, phone) FROM customers",
+        "SELECT current_setting('\"' || phone) FROM customers",
+        "SELECT current_setting('customers\" ' || phone || ' \"customers') FROM customers",
+    ];
+    none_shows(&world, &all).await;
+    let (said, _) = world.run("ada", &["-c", "SELECT phone FROM nowhere"]).await;
+    assert!(said.contains("relation \"nowhere\" does not exist"), "what one wrote may be repeated: {said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_function_carries_a_masked_value_out() {
+    let world = World::start().await;
+    world.grant("ada", Access::Read, Span::hours(1)).await;
+    for sql in [
+        "SELECT encode(phone::bytea, 'hex') FROM customers",
+        "SELECT ascii(substr(phone, 2, 1)) FROM customers",
+        "SELECT regexp_split_to_table(phone, '') FROM customers",
+        "SELECT translate(phone, '0123456789', 'abcdefghij') FROM customers",
+    ] {
+        let (said, worked) = world.run("ada", &["-At", "-c", sql]).await;
+        assert!(worked, "{said}");
+        let shown = said.chars().any(|one| one.is_ascii_alphanumeric());
+        assert!(!shown, "{sql} shows {said}");
+    }
+}

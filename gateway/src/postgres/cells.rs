@@ -225,13 +225,19 @@ pub(super) fn set_length(frame: &mut [u8], whole: usize) {
     }
 }
 
-/// Hides values that an error or a notice repeats. What a server quotes in a data error (class 22), and the keys that it
-/// shows when one is broken (class 23), may be what a masked column holds.
-pub(super) fn error(frame: &mut [u8], mask: &Mask, scanner: Option<&Scanner>) -> u64 {
+/// Hides values that an error or a notice repeats. What a server quotes in a data error (class 22), the keys that it
+/// shows when one is broken (class 23), and what any other message quotes although the client did not write it (`texts`)
+/// may be what a masked column holds.
+pub(super) fn error<'a>(
+    frame: &mut [u8],
+    mask: &Mask,
+    texts: impl Iterator<Item = &'a [u8]>,
+    scanner: Option<&Scanner>,
+) -> u64 {
     let mut hidden = 0;
     let code = crate::postgres::wire::error_field(frame, b'C').unwrap_or_default();
     let data = code.starts_with(b"22") || code.starts_with(b"23");
-    let quotes = data && !mask.columns.is_empty();
+    let texts: Vec<&[u8]> = if mask.columns.is_empty() || data { Vec::new() } else { texts.collect() };
     let body = frame.get_mut(HEAD..).unwrap_or_default();
     for field in body.split_mut(|byte| *byte == 0) {
         let Some((letter, text)) = field.split_first_mut() else { continue };
@@ -239,14 +245,72 @@ pub(super) fn error(frame: &mut [u8], mask: &Mask, scanner: Option<&Scanner>) ->
             continue;
         }
         hidden += scanner.map_or(0, |scanner| scanner.mask(text).total());
+        if mask.columns.is_empty() {
+            continue;
+        }
         let open: &[u8] = if *letter == b'M' { b"\"" } else { b"(\"=" };
-        if quotes && let Some(from) = text.iter().position(|byte| open.contains(byte)) {
+        if !data {
+            hidden += quoted(text, &texts);
+        } else if let Some(from) = text.iter().position(|byte| open.contains(byte)) {
             let rest = text.get_mut(from + 1..).unwrap_or_default();
             rest.iter_mut().filter(|byte| !b"\"()=".contains(byte)).for_each(|byte| *byte = b'*');
             hidden += 1;
         }
     }
     hidden
+}
+
+/// What the server itself says between two names that it quotes.
+const BETWEEN: [&[u8]; 8] = [
+    b" of relation ",
+    b" of table ",
+    b" of type ",
+    b" in table ",
+    b" in relation ",
+    b" for relation ",
+    b" on table ",
+    b" for table ",
+];
+
+/// Stars what stands between quotes and in none of the texts. A value may hold quotes itself, so that only names which the
+/// client wrote, with nothing of another kind between them, stay: everything from the first quote to the last one goes else.
+fn quoted(text: &mut [u8], texts: &[&[u8]]) -> u64 {
+    let Some(first) = text.iter().position(|byte| *byte == b'"') else { return 0 };
+    let last = text.iter().rposition(|byte| *byte == b'"').filter(|last| *last > first).unwrap_or(text.len());
+    let inner = text.get_mut(first + 1..last).unwrap_or_default();
+    let wrote = |part: &[u8]| !part.is_empty() && texts.iter().any(|whole| holds(whole, part));
+    let plain = inner
+        .split(|byte| *byte == b'"')
+        .enumerate()
+        .all(|(at, part)| if at % 2 == 0 { wrote(part) } else { BETWEEN.contains(&part) });
+    if plain {
+        return 0;
+    }
+    inner.iter_mut().filter(|byte| **byte != b'"').for_each(|byte| *byte = b'*');
+    1
+}
+
+/// Whether a word stands in a text, and not inside a longer one.
+fn holds(whole: &[u8], word: &[u8]) -> bool {
+    let ends = |at: Option<&u8>| at.is_none_or(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_');
+    whole.windows(word.len().max(1)).enumerate().any(|(at, part)| {
+        let before = at.checked_sub(1).and_then(|at| whole.get(at));
+        part.eq_ignore_ascii_case(word) && ends(before) && ends(whole.get(at + word.len()))
+    })
+}
+
+/// Hides what a notification carries: all of it where columns are masked, since nobody knows which one it is from.
+pub(super) fn payload(frame: &mut [u8], mask: &Mask, scanner: Option<&Scanner>) -> u64 {
+    // The process, the channel, and the payload, which ends in a zero.
+    let rest = frame.get_mut(HEAD + 4..).unwrap_or_default();
+    let Some(from) = rest.iter().position(|byte| *byte == 0) else { return 0 };
+    let payload = rest.get_mut(from + 1..).and_then(<[u8]>::split_last_mut).map(|(_, payload)| payload);
+    let payload = payload.unwrap_or_default();
+    if mask.columns.is_empty() {
+        return scanner.map_or(0, |scanner| scanner.mask(payload).total());
+    }
+    payload.fill(b'*');
+    u64::from(!payload.is_empty())
 }
 
 #[cfg(test)]

@@ -133,6 +133,12 @@ impl Execution {
         let prepares = VecDeque::new();
         Self { running, mask, classified, decided: false, columns: None, copy: None, prepares, portal: None }
     }
+
+    /// What the client wrote, as far as it is known.
+    pub(super) fn texts(&self) -> impl Iterator<Item = &[u8]> {
+        let shown = self.classified.operations.iter().map(|one| one.shown.as_bytes());
+        shown.chain(self.portal.iter().map(|portal| &*portal.statement.text))
+    }
 }
 
 /// One frame of a turn, and so one answer that is owed.

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use workflows::operation::Act;
+use workflows::verdict::Mask;
 
 use crate::dialect::Broken;
 use crate::postgres::catalog::Catalog;
@@ -96,6 +97,8 @@ pub(super) struct Replies {
     pub(super) read_only: bool,
     pub(super) masking: Masking,
     pub(super) catalog: Catalog,
+    /// The last mask that hid anything: notifications come when nothing runs.
+    mask: Option<Arc<Mask>>,
     /// What names mean to our own connection.
     pub(super) sight: Sight,
     /// How much of a frame is still to come that goes on as it comes.
@@ -118,6 +121,7 @@ impl Replies {
             read_only,
             masking: Masking::default(),
             catalog,
+            mask: None,
             sight: Sight::Same,
             pass: 0,
         };
@@ -251,8 +255,12 @@ impl Replies {
                 self.finish(frame, record, b"FUNCTION CALL")?;
                 Ok(Fate::Keep)
             }
-            b'N' | b'A' => {
+            b'N' => {
                 self.hide_words(frame, record);
+                Ok(Fate::Keep)
+            }
+            b'A' => {
+                self.hide_payload(frame, record);
                 Ok(Fate::Keep)
             }
             b'S' => self.parameter(frame),
@@ -337,7 +345,19 @@ impl Replies {
         let Some(execution) = self.owed.front_mut().and_then(Owed::execution) else { return };
         if !execution.mask.is_empty() {
             let scanner = self.masking.scanner(&execution.mask);
-            let hidden = cells::error(frame, &execution.mask, scanner.as_deref());
+            let hidden = cells::error(frame, &execution.mask, execution.texts(), scanner.as_deref());
+            record.masked(&mut execution.running, hidden);
+        }
+    }
+
+    /// A notification carries whatever somebody put into it, a masked column's values as well.
+    fn hide_payload(&mut self, frame: &mut [u8], record: &mut Record<'_>) {
+        let execution = self.owed.front_mut().and_then(Owed::execution);
+        let mask = execution.as_ref().map(|execution| &execution.mask).filter(|mask| !mask.is_empty());
+        let Some(mask) = mask.or(self.mask.as_ref()).cloned() else { return };
+        let scanner = self.masking.scanner(&mask);
+        let hidden = cells::payload(frame, &mask, scanner.as_deref());
+        if let Some(execution) = execution {
             record.masked(&mut execution.running, hidden);
         }
     }

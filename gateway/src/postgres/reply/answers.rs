@@ -1,5 +1,7 @@
 //! What each kind of answer means for the names, the queue and the masks.
 
+use std::sync::Arc;
+
 use crate::dialect::{Broken, Told};
 use crate::postgres::extended::{Answer, Owed, Step, moves_portals};
 use crate::postgres::masking::{self, Decision, Sight};
@@ -99,6 +101,9 @@ impl Replies {
     /// An operation ended: writes down how.
     pub(super) fn finish(&mut self, frame: &[u8], record: &mut Record<'_>, tag: &[u8]) -> Result<(), Broken> {
         let Some(execution) = self.owed.front_mut().and_then(Owed::execution) else { return Ok(()) };
+        if !execution.mask.is_empty() {
+            self.mask = Some(Arc::clone(&execution.mask));
+        }
         if execution.copy.take().is_none() && tag.starts_with(b"COPY") {
             record.rows(&mut execution.running, wire::rows_of(tag));
         }
