@@ -213,3 +213,156 @@ async fn errors_settings_and_previews_show_no_masked_value() {
     let (said, _) = world.run("ada", &["-c", "SELECT phon FROM customers"]).await;
     assert!(said.contains("column \"phon\" does not exist"), "{said}");
 }
+
+async fn none_shows(world: &World, all: &[&str]) {
+    for sql in all {
+        let (said, _) = world.run("ada", &["-c", sql]).await;
+        assert_hidden(&said, sql);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_of_a_view_or_of_a_child_is_masked_as_its_columns_are() {
+    let world = World::start().await;
+    let more = "CREATE VIEW calls AS SELECT id, phone AS address FROM customers;
+        CREATE VIEW calls_again AS SELECT c AS whole FROM calls c;
+        CREATE TABLE old_customers (left_on DATE) INHERITS (customers);
+        CREATE VIEW old_calls AS SELECT phone AS number FROM old_customers;
+        INSERT INTO old_customers (id, phone) VALUES (9, '+49 30 1234567');
+        GRANT SELECT ON ALL TABLES IN SCHEMA public TO cs_read";
+    world.postgres.sql("orders", more).unwrap();
+    world.grant("ada", Access::Read, Span::hours(1)).await;
+    let all = [
+        "SELECT v FROM calls v",
+        "SELECT v::text FROM calls v",
+        "SELECT whole FROM calls_again",
+        "SELECT o FROM old_customers o",
+        "SELECT o::text FROM old_customers o",
+        "SELECT phone FROM old_customers",
+        "SELECT phone || '' FROM old_customers",
+        "SELECT x.phone || '' FROM old_customers x",
+        "SELECT y FROM (SELECT phone || '' AS y FROM old_customers) s",
+        "SELECT number || '' FROM old_calls",
+        "SELECT to_jsonb(o) FROM old_calls o",
+    ];
+    none_shows(&world, &all).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_planners_samples_are_masked() {
+    let world = World::start().await;
+    let more = "INSERT INTO customers (id, phone) SELECT n, '+49 30 1234567' || n FROM generate_series(10, 500) n;
+        ANALYZE customers; CREATE VIEW samples AS SELECT tablename AS t, histogram_bounds::text AS h FROM pg_stats;
+        GRANT SELECT ON samples TO cs_read";
+    world.postgres.sql("orders", more).unwrap();
+    world.grant("ada", Access::Read, Span::hours(1)).await;
+    let plain =
+        world.postgres.sql("orders", "SELECT histogram_bounds FROM pg_stats WHERE attname = 'phone'").unwrap();
+    assert!(format!("{plain:?}").contains("1234567"), "there are samples: {plain:?}");
+    let all = [
+        "SELECT histogram_bounds FROM pg_stats WHERE tablename = 'customers' AND attname = 'phone'",
+        "SELECT histogram_bounds::text FROM pg_catalog.pg_stats WHERE attname = 'phone'",
+        "SELECT unnest(most_common_vals::text::text[]) FROM pg_stats WHERE tablename = 'customers'",
+        "SELECT s FROM pg_stats s WHERE attname = 'phone'",
+        "SELECT to_jsonb(s) FROM pg_stats s WHERE attname = 'phone'",
+        "SELECT x FROM (SELECT histogram_bounds::text || '' AS x FROM pg_stats WHERE attname = 'phone') s",
+        "SELECT h FROM samples WHERE t = 'customers'",
+        "SELECT h || '' FROM samples WHERE t = 'customers'",
+        "COPY (SELECT histogram_bounds FROM pg_stats WHERE attname = 'phone') TO STDOUT",
+    ];
+    none_shows(&world, &all).await;
+    let (said, _) = world.run("ada", &["-c", "SELECT count(*) > 0 FROM pg_stats"]).await;
+    assert!(said.contains('t'), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_is_masked_by_the_table_that_the_session_means() {
+    let world = World::start().await;
+    let more =
+        "CREATE SCHEMA hr; CREATE TABLE hr.customers (phone TEXT, b TEXT, c TEXT, d TEXT, e TEXT, f TEXT, g TEXT);
+        INSERT INTO hr.customers VALUES ('+49 30 1234567', 'shown', 'c', 'd', 'e', 'f', 'g');
+        GRANT USAGE ON SCHEMA hr TO cs_read, cs_write; GRANT SELECT ON hr.customers TO cs_read, cs_write";
+    world.postgres.sql("orders", more).unwrap();
+    world.grant("ada", Access::Write, Span::hours(1)).await;
+    let port = world.ready.postgres.port();
+    let along = format!("host=127.0.0.1 port={port} user=ada dbname=orders-prod options='-c search_path=hr'");
+    for sql in ["COPY customers TO STDOUT", "COPY (SELECT * FROM customers) TO STDOUT", "COPY hr.customers TO STDOUT"]
+    {
+        let (said, worked) = world.run("ada", &["-d", &along, "-c", sql]).await;
+        assert!(worked, "{said}");
+        assert_hidden(&said, sql);
+        assert_eq!(said.contains("shown"), sql.contains("hr."), "what has a schema is found: {said}");
+    }
+    let shadow = "CREATE TEMP TABLE customers (phone TEXT, b TEXT, c TEXT, d TEXT, e TEXT, f TEXT, g TEXT)";
+    let fill = "INSERT INTO customers SELECT * FROM hr.customers";
+    let (said, worked) = world.run("ada", &["-c", shadow, "-c", fill, "-c", "COPY customers TO STDOUT"]).await;
+    assert!(worked, "{said}");
+    assert_hidden(&said, "COPY of a temporary table");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_leaves_generated_columns_out_and_other_encodings_are_hidden() {
+    let world = World::start().await;
+    let more = "CREATE TABLE people (id INT, twice INT GENERATED ALWAYS AS (id * 2) STORED, name TEXT, email TEXT, town TEXT);
+        INSERT INTO people (id, name, email, town) VALUES (4, 'Mira', 'not an address', 'Jena');
+        UPDATE customers SET name = 'ソ';
+        GRANT SELECT ON people TO cs_read";
+    world.postgres.sql("orders", more).unwrap();
+    world.grant("ada", Access::Read, Span::hours(1)).await;
+    for sql in ["COPY people TO STDOUT", "COPY people (id, name, email, town) TO STDOUT", "COPY people TO STDOUT CSV"]
+    {
+        let (said, worked) = world.run("ada", &["-c", sql]).await;
+        assert!(
+            worked && said.contains("Jena") && said.contains("Mira") && !said.contains("address"),
+            "{sql}: {said}"
+        );
+    }
+    for sql in [
+        "COPY customers (name, phone, id) TO STDOUT (ENCODING 'SJIS')",
+        "COPY customers (name, phone) TO STDOUT (ENCODING sjis, FORMAT csv)",
+    ] {
+        let (said, worked) = world.run("ada", &["-c", sql]).await;
+        assert!(worked, "{said}");
+        assert_hidden(&said, sql);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn neither_a_notification_nor_an_error_tells_what_is_masked() {
+    let world = World::start().await;
+    world.grant("ada", Access::Read, Span::hours(1)).await;
+    let notify = "SELECT count(pg_notify('x', phone || ' payload')) FROM customers";
+    let (said, worked) = world.run("ada", &["-c", "LISTEN x", "-c", notify, "-c", "SELECT 1"]).await;
+    assert!(worked && said.contains("notification \"x\""), "{said}");
+    assert_hidden(&said, notify);
+    let all = [
+        "SELECT phone::regclass FROM customers",
+        "SELECT phone::regtype FROM customers",
+        "SELECT current_setting(phone) FROM customers",
+        "SELECT to_tsquery(phone) FROM customers",
+        "SELECT has_table_privilege(phone, 'SELECT') FROM customers",
+        "SELECT encode('x'::bytea, phone) FROM customers",
+        "SELECT current_setting('\"' || phone) FROM customers",
+        "SELECT current_setting('customers\" ' || phone || ' \"customers') FROM customers",
+    ];
+    none_shows(&world, &all).await;
+    let (said, _) = world.run("ada", &["-c", "SELECT phone FROM nowhere"]).await;
+    assert!(said.contains("relation \"nowhere\" does not exist"), "what one wrote may be repeated: {said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_function_carries_a_masked_value_out() {
+    let world = World::start().await;
+    world.grant("ada", Access::Read, Span::hours(1)).await;
+    for sql in [
+        "SELECT encode(phone::bytea, 'hex') FROM customers",
+        "SELECT ascii(substr(phone, 2, 1)) FROM customers",
+        "SELECT regexp_split_to_table(phone, '') FROM customers",
+        "SELECT translate(phone, '0123456789', 'abcdefghij') FROM customers",
+    ] {
+        let (said, worked) = world.run("ada", &["-At", "-c", sql]).await;
+        assert!(worked, "{said}");
+        let shown = said.chars().any(|one| one.is_ascii_alphanumeric());
+        assert!(!shown, "{sql} shows {said}");
+    }
+}

@@ -12,8 +12,12 @@ use workflows::verdict::Mask;
 use crate::postgres::extended::Column;
 use crate::postgres::side::{Side, SideError, Way};
 
+use self::names::Names;
+
+mod names;
+
 /// How long an answer counts. A table that is renamed may keep its old name for as long.
-const FRESH: Duration = Duration::from_mins(1);
+const FRESH: Duration = Duration::from_secs(if cfg!(test) { 2 } else { 60 });
 /// How long a failure counts: long enough that it costs one wait, not one a row.
 const FAILED: Duration = Duration::from_secs(5);
 /// How long a look-up may take in all.
@@ -25,7 +29,7 @@ const DEEP: usize = 16;
 
 const RELATION: &str = "SELECT n.nspname, c.relname, c.relkind FROM pg_catalog.pg_class c \
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = $1::pg_catalog.oid";
-const ATTRIBUTES: &str = "SELECT attnum, attname, atttypid FROM pg_catalog.pg_attribute \
+const ATTRIBUTES: &str = "SELECT attnum, attname, atttypid, attgenerated FROM pg_catalog.pg_attribute \
     WHERE attrelid = $1::pg_catalog.oid AND NOT attisdropped AND attnum > 0 ORDER BY attnum";
 const PARENTS: &str = "WITH RECURSIVE up(oid) AS (SELECT inhparent FROM pg_catalog.pg_inherits \
     WHERE inhrelid = $1::pg_catalog.oid UNION SELECT i.inhparent FROM pg_catalog.pg_inherits i JOIN up ON i.inhrelid = up.oid) \
@@ -36,20 +40,6 @@ const READS: &str = "SELECT DISTINCT d.refobjid, d.refobjsubid FROM pg_catalog.p
     WHERE r.ev_class = $1::pg_catalog.oid AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass \
     AND d.refobjid <> r.ev_class";
 const DEFINITION: &str = "SELECT pg_catalog.pg_get_viewdef($1::pg_catalog.oid)";
-/// Every view with every column and table that it is made of, through other views: what a name in a text may hide.
-const VIEWS: &str = "WITH RECURSIVE made(view, name, of, number) AS (\
-    SELECT v.oid, v.relname, d.refobjid, d.refobjsubid FROM pg_catalog.pg_class v \
-    JOIN pg_catalog.pg_rewrite r ON r.ev_class = v.oid \
-    JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.objid = r.oid \
-        AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid <> v.oid \
-    WHERE v.relkind IN ('v', 'm') AND v.oid >= 16384 \
-    UNION SELECT m.view, m.name, d.refobjid, d.refobjsubid FROM made m \
-    JOIN pg_catalog.pg_rewrite r ON r.ev_class = m.of \
-    JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.objid = r.oid \
-        AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid <> m.of) \
-    SELECT DISTINCT m.name, n.nspname, c.relname, coalesce(a.attname, '') FROM made m \
-    JOIN pg_catalog.pg_class c ON c.oid = m.of JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-    LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = m.of AND a.attnum = m.number AND m.number > 0 LIMIT 50001";
 const FIND: &str = "SELECT pg_catalog.to_regclass($1)::pg_catalog.oid";
 
 /// A column of a table.
@@ -58,6 +48,8 @@ pub(super) struct Attribute {
     pub(super) number: u16,
     pub(super) name: Box<str>,
     pub(super) kind: u32,
+    /// Computed from others, and so no part of a COPY.
+    pub(super) generated: bool,
 }
 
 /// A table, a view, or what else rows come from.
@@ -89,20 +81,11 @@ pub(super) enum Known {
     Nothing,
 }
 
-/// A view by its name, and one thing that it is made of. Without a column: the whole table.
-#[derive(Debug)]
-struct Made {
-    view: String,
-    schema: String,
-    table: String,
-    column: Option<String>,
-}
-
 #[derive(Debug, Default)]
 struct Entries {
     tables: HashMap<u32, (Instant, Known)>,
-    /// All views; nothing where the look-up failed.
-    views: Option<(Instant, Option<Arc<[Made]>>)>,
+    /// All views and children; nothing where the look-up failed.
+    names: Option<(Instant, Option<Arc<Names>>)>,
 }
 
 /// In a list of tables to learn: all views. No table has this oid.
@@ -110,7 +93,10 @@ pub(super) const VIEWS_OF_ALL: u32 = 0;
 
 /// The catalogs of all targets. Cheap to clone; a gateway has one.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Catalogs(Arc<Mutex<HashMap<TargetName, Shared>>>);
+pub(crate) struct Catalogs(Arc<Mutex<HashMap<Place, Shared>>>);
+
+/// A name may come to mean another database when the file changes.
+type Place = (TargetName, String, String);
 
 type Shared = Arc<Mutex<Entries>>;
 
@@ -118,7 +104,9 @@ impl Catalogs {
     /// The catalog of a target, asked with this login.
     pub(super) fn of(&self, way: Way) -> Catalog {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let entries = Arc::clone(all.entry(way.target.name.clone()).or_default());
+        let target = &way.target;
+        let place = (target.name.clone(), target.address.clone(), target.database.clone());
+        let entries = Arc::clone(all.entry(place).or_default());
         Catalog { entries, way }
     }
 }
@@ -151,9 +139,16 @@ impl Catalog {
         self.known(oid).is_some()
     }
 
-    /// Whether a good answer is at hand.
-    pub(super) fn is_sure(&self, oid: u32) -> bool {
-        matches!(self.known(oid), Some(Known::Relation(_)))
+    /// Until when what is known of a table counts, if anything is.
+    pub(super) fn until(&self, oid: u32) -> Option<Instant> {
+        let entries = self.entries();
+        let since = match oid {
+            VIEWS_OF_ALL => entries.names.as_ref().filter(|(_, names)| names.is_some()).map(|(at, _)| *at),
+            oid => {
+                entries.tables.get(&oid).filter(|(_, known)| matches!(known, Known::Relation(_))).map(|(at, _)| *at)
+            }
+        };
+        since.map(|at| at + FRESH)
     }
 
     /// Forgets everything: somebody changes the schema.
@@ -164,48 +159,36 @@ impl Catalog {
     /// Whether an answer about views, good or bad, is at hand.
     pub(super) fn has_views(&self) -> bool {
         let entries = self.entries();
-        let fresh = |(at, views): &(Instant, Option<Arc<[Made]>>)| {
-            at.elapsed() < if views.is_some() { FRESH } else { FAILED }
-        };
-        entries.views.as_ref().is_some_and(fresh)
+        let fresh =
+            |(at, names): &(Instant, Option<Arc<Names>>)| at.elapsed() < if names.is_some() { FRESH } else { FAILED };
+        entries.names.as_ref().is_some_and(fresh)
     }
 
-    /// Whether a view of this name, in whatever schema, is made of something that is masked. Where nobody knows the
-    /// views, every name may be one.
+    /// Whether a relation of this name, in whatever schema, shows under names of its own what is masked: a view that is
+    /// made of it, or the planner's samples. Where nobody knows the views, every name may be one.
     pub(super) fn is_masked_view(&self, mask: &Mask, name: &str) -> bool {
-        let views = self.entries().views.as_ref().and_then(|(_, views)| views.clone());
-        let Some(views) = views else { return true };
-        views.iter().filter(|made| made.view.eq_ignore_ascii_case(name)).any(|made| {
-            mask.columns.iter().any(|pattern| match &made.column {
-                Some(column) => pattern.matches(Some(&made.schema), Some(&made.table), column),
-                None => pattern.table.as_ref().is_none_or(|table| *table == made.table.to_lowercase()),
-            })
-        })
+        self.names().is_none_or(|names| names.is_masked_view(mask, name))
     }
 
-    async fn learn_views(&self) {
-        let work = async { self.way.open(WITHIN).await?.rows(VIEWS, &[]).await };
-        let views = match timeout(WITHIN, work).await {
-            // More than that is not kept: then every name may be a view.
-            Ok(Ok(rows)) if rows.len() <= MOST => Some(
-                rows.iter()
-                    .map(|row| Made {
-                        view: text(row, 0),
-                        schema: text(row, 1),
-                        table: text(row, 2),
-                        column: Some(text(row, 3)).filter(|column| !column.is_empty()),
-                    })
-                    .collect(),
-            ),
-            Ok(_) | Err(_) => None,
-        };
-        self.entries().views = Some((Instant::now(), views));
+    /// Whether a column of a relation of this name, in whatever schema, is masked by the name of a table above it.
+    pub(super) fn is_masked_above(&self, mask: &Mask, name: &str, column: Option<&str>) -> bool {
+        self.names().is_none_or(|names| names.is_masked_above(mask, name, column))
+    }
+
+    fn names(&self) -> Option<Arc<Names>> {
+        self.entries().names.as_ref().and_then(|(_, names)| names.clone())
+    }
+
+    async fn learn_names(&self) {
+        let work = async { Names::learn(&mut self.way.open(WITHIN).await?, MOST).await };
+        let names = timeout(WITHIN, work).await.ok().and_then(Result::ok).flatten();
+        self.entries().names = Some((Instant::now(), names.map(Arc::new)));
     }
 
     /// Looks tables up, views and all that they are made of included. What fails is noted as unknown. Cancel-safe.
     pub(super) async fn learn(&self, oids: &[u32]) {
         if oids.contains(&VIEWS_OF_ALL) && !self.has_views() {
-            self.learn_views().await;
+            self.learn_names().await;
         }
         let new = |oid: &u32| *oid != VIEWS_OF_ALL && !self.has(*oid);
         let wanted: Vec<u32> = oids.iter().copied().filter(new).collect();
@@ -280,9 +263,15 @@ impl Catalog {
 
     fn masked(&self, mask: &Mask, oid: u32, column: u16, depth: usize) -> bool {
         let Some(Known::Relation(relation)) = self.known(oid).filter(|_| depth <= DEEP) else { return true };
-        let name = relation.columns.iter().find(|known| known.number == column).map(|known| known.name.as_ref());
-        // System columns hold no data; a column that came after our look is masked until the next one.
-        let Some(name) = name else { return column != 0 && column < 0x8000 || any(mask, &relation) };
+        if names::is_statistics(&relation.name) {
+            return true;
+        }
+        let known = |known: &&Attribute| known.number == column;
+        let Some(name) = relation.columns.iter().find(known).map(|known| known.name.as_ref()) else {
+            // A whole row has all its columns. System columns tell which row it is, so they go with it. A column that
+            // came after our look is masked until the next one.
+            return (column != 0 && column < 0x8000) || self.any_of(mask, oid, depth + 1);
+        };
         let own = std::iter::once((&relation.schema, &relation.name));
         let mut tables = own.chain(relation.parents.iter().map(|(schema, name)| (schema, name)));
         let by_name = tables.any(|(schema, table)| {
@@ -312,12 +301,6 @@ impl Catalog {
     }
 }
 
-fn any(mask: &Mask, relation: &Relation) -> bool {
-    let (schema, name) = (Some(relation.schema.as_str()), Some(relation.name.as_str()));
-    let mut columns = relation.columns.iter();
-    columns.any(|column| mask.columns.iter().any(|pattern| pattern.matches(schema, name, &column.name)))
-}
-
 fn number<T: std::str::FromStr>(row: &[Option<String>], at: usize) -> Option<T> {
     row.get(at)?.as_deref()?.parse().ok()
 }
@@ -334,7 +317,8 @@ async fn relation(side: &mut Side, oid: u32) -> Result<Option<Relation>, SideErr
     let (schema, name, kind) = (text(row, 0), text(row, 1), text(row, 2));
     let columns = side.rows(ATTRIBUTES, &[&id]).await?;
     let columns = columns.iter().filter_map(|row| {
-        Some(Attribute { number: number(row, 0)?, name: text(row, 1).into(), kind: number(row, 2)? })
+        let (number, kind, generated) = (number(row, 0)?, number(row, 2)?, !text(row, 3).is_empty());
+        Some(Attribute { number, name: text(row, 1).into(), kind, generated })
     });
     let columns = columns.collect();
     let parents = side.rows(PARENTS, &[&id]).await?;

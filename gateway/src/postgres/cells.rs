@@ -227,10 +227,16 @@ pub(super) fn set_length(frame: &mut [u8], whole: usize) {
 
 /// Hides values that an error or a notice repeats. Any error that comes while a statement runs may quote what a masked
 /// column holds, so under a column mask its words are hidden, except where they can only be the client's own: a mistake in
-/// the text, which the server points at, and what has nothing to do with data.
-pub(super) fn error(frame: &mut [u8], mask: &Mask, scanner: Option<&Scanner>) -> u64 {
+/// the text, which the server points at, a name that the client wrote (`texts`), and what has nothing to do with data.
+pub(super) fn error<'a>(
+    frame: &mut [u8],
+    mask: &Mask,
+    texts: impl Iterator<Item = &'a [u8]>,
+    scanner: Option<&Scanner>,
+) -> u64 {
     let mut hidden = 0;
     let words = if mask.columns.is_empty() { Words::Shown } else { words_of(frame) };
+    let texts: Vec<&[u8]> = if matches!(words, Words::Names | Words::Quoted) { texts.collect() } else { Vec::new() };
     let body = frame.get_mut(HEAD..).unwrap_or_default();
     for field in body.split_mut(|byte| *byte == 0) {
         let Some((letter, text)) = field.split_first_mut() else { continue };
@@ -242,6 +248,11 @@ pub(super) fn error(frame: &mut [u8], mask: &Mask, scanner: Option<&Scanner>) ->
             Words::Shown => false,
             // The message names constraint, table and column; the detail shows the row.
             Words::Message => *letter != b'M',
+            Words::Names => *letter != b'M' || !only_own_names(text, &texts),
+            Words::Quoted => {
+                hidden += quoted(text, &texts);
+                false
+            }
             Words::Hidden => true,
         };
         if whole {
@@ -255,8 +266,15 @@ pub(super) fn error(frame: &mut [u8], mask: &Mask, scanner: Option<&Scanner>) ->
 /// How much of an error may be shown under a column mask.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Words {
+    /// All of it.
     Shown,
+    /// The message itself.
     Message,
+    /// The message, if it quotes nothing but names that the client wrote.
+    Names,
+    /// All but what it quotes and the client did not write: notices.
+    Quoted,
+    /// Nothing of it.
     Hidden,
 }
 
@@ -264,18 +282,85 @@ fn words_of(frame: &[u8]) -> Words {
     let field = |letter| crate::postgres::wire::error_field(frame, letter);
     let code = field(b'C').unwrap_or_default();
     let is = |classes: &[&[u8]]| classes.iter().any(|class| code.starts_with(class));
-    // A notice that the server makes of itself has class 00 or 01; those of functions too, and only detectors see them.
     let notice = frame.first() == Some(&b'N');
-    let of_text = is(&[b"42"]) && field(b'P').is_some();
+    // With a context it came from inside something that ran, and the position is one in a value.
+    let of_text = is(&[b"42"]) && field(b'P').is_some() && field(b'W').is_none();
     let dataless =
         is(&[b"25", b"26", b"34", b"3B", b"40", b"53", b"54", b"55", b"57", b"58", b"08", b"42501", b"22012"]);
-    if notice || of_text || dataless {
+    if notice {
+        Words::Quoted
+    } else if of_text || dataless {
         Words::Shown
+    } else if is(&[b"42"]) {
+        Words::Names
     } else if is(&[b"23"]) {
         Words::Message
     } else {
         Words::Hidden
     }
+}
+
+/// What the server itself says between two names that it quotes.
+const BETWEEN: [&[u8]; 8] = [
+    b" of relation ",
+    b" of table ",
+    b" of type ",
+    b" in table ",
+    b" in relation ",
+    b" for relation ",
+    b" on table ",
+    b" for table ",
+];
+
+/// Stars what stands between quotes and in none of the texts. A value may hold quotes itself, so that only names which the
+/// client wrote, with nothing of another kind between them, stay: everything from the first quote to the last one goes else.
+fn quoted(text: &mut [u8], texts: &[&[u8]]) -> u64 {
+    let Some(first) = text.iter().position(|byte| *byte == b'"') else { return 0 };
+    let last = text.iter().rposition(|byte| *byte == b'"').filter(|last| *last > first).unwrap_or(text.len());
+    let inner = text.get_mut(first + 1..last).unwrap_or_default();
+    if all_wrote(inner, texts) {
+        return 0;
+    }
+    inner.iter_mut().filter(|byte| **byte != b'"').for_each(|byte| *byte = b'*');
+    1
+}
+
+/// Whether a message quotes something, and nothing but what the client wrote.
+fn only_own_names(text: &[u8], texts: &[&[u8]]) -> bool {
+    let Some(first) = text.iter().position(|byte| *byte == b'"') else { return false };
+    let Some(last) = text.iter().rposition(|byte| *byte == b'"').filter(|last| *last > first) else { return false };
+    all_wrote(text.get(first + 1..last).unwrap_or_default(), texts)
+}
+
+fn all_wrote(inner: &[u8], texts: &[&[u8]]) -> bool {
+    let wrote = |part: &[u8]| !part.is_empty() && texts.iter().any(|whole| holds(whole, part));
+    inner
+        .split(|byte| *byte == b'"')
+        .enumerate()
+        .all(|(at, part)| if at % 2 == 0 { wrote(part) } else { BETWEEN.contains(&part) })
+}
+
+/// Whether a word stands in a text, and not inside a longer one.
+fn holds(whole: &[u8], word: &[u8]) -> bool {
+    let ends = |at: Option<&u8>| at.is_none_or(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_');
+    whole.windows(word.len().max(1)).enumerate().any(|(at, part)| {
+        let before = at.checked_sub(1).and_then(|at| whole.get(at));
+        part.eq_ignore_ascii_case(word) && ends(before) && ends(whole.get(at + word.len()))
+    })
+}
+
+/// Hides what a notification carries: all of it where columns are masked, since nobody knows which one it is from.
+pub(super) fn payload(frame: &mut [u8], mask: &Mask, scanner: Option<&Scanner>) -> u64 {
+    // The process, the channel, and the payload, which ends in a zero.
+    let rest = frame.get_mut(HEAD + 4..).unwrap_or_default();
+    let Some(from) = rest.iter().position(|byte| *byte == 0) else { return 0 };
+    let payload = rest.get_mut(from + 1..).and_then(<[u8]>::split_last_mut).map(|(_, payload)| payload);
+    let payload = payload.unwrap_or_default();
+    if mask.columns.is_empty() {
+        return scanner.map_or(0, |scanner| scanner.mask(payload).total());
+    }
+    payload.fill(b'*');
+    u64::from(!payload.is_empty())
 }
 
 #[cfg(test)]

@@ -65,3 +65,23 @@ fn what_is_not_known_is_not_shown() {
     let mut cut = b"D\0\0\0\x0a\0\x01\0\0\x10".to_vec();
     assert!(data_row(&mut cut, None, None, &mut 0).is_err());
 }
+
+#[test]
+fn an_error_repeats_what_the_client_wrote_and_nothing_else() {
+    let mask =
+        Mask { columns: workflows::verdict::ColumnPattern::parse("t.a").into_iter().collect(), ..Mask::default() };
+    let text: &[u8] = b"SELECT customers, x FROM t";
+    for (said, shown) in [
+        ("column \"x\" of relation \"t\" does not exist", "column \"x\" of relation \"t\" does not exist"),
+        ("no \"123\" here", "no \"***\" here"),
+        ("no \"\"123\" here", "no \"\"***\" here"),
+        ("no \"x\" 123 \"t\" here", "no \"*\"*****\"*\" here"),
+        ("no \"customer\" here", "no \"********\" here"),
+        ("no quotes", "no quotes"),
+    ] {
+        let mut frame = [b"E\0\0\0\0C42P01\0M", said.as_bytes(), b"\0\0"].concat();
+        error(&mut frame, &mask, [text].into_iter(), None);
+        let whole = String::from_utf8_lossy(&frame).into_owned();
+        assert!(whole.contains(shown), "{said}: {whole}");
+    }
+}

@@ -51,6 +51,21 @@ impl CopyColumns {
         }
     }
 
+    /// The target says how many columns there are and whether they are binary; if that is not what was looked up, then
+    /// nobody knows which column is which.
+    pub(super) fn agree(&mut self, response: &[u8]) -> Result<(), Malformed> {
+        let body = response.get(HEAD..).unwrap_or_default();
+        let Some(([binary, count @ ..], _)) = body.split_first_chunk::<3>() else { return Err(Malformed::Fields) };
+        let fits = |hide: &[Hide]| hide.is_empty() || hide.len() == usize::from(u16::from_be_bytes(*count));
+        if !self.hide.as_ref().is_some_and(|(hide, _)| fits(hide)) {
+            self.hide = None;
+        }
+        if (*binary == 1) != (self.format == CopyFormat::Binary) {
+            *self = Self::unknown();
+        }
+        Ok(())
+    }
+
     /// What happens to a column.
     fn choice(&self, column: usize) -> Hide {
         match &self.hide {
@@ -199,7 +214,17 @@ mod tests {
     fn copy(format: CopyFormat, header: bool) -> CopyOut {
         let (delimiter, null) = if format == CopyFormat::Csv { (",", "") } else { ("\t", "\\N") };
         let (delimiter, null, quote) = (delimiter.to_owned(), null.to_owned(), "\"".to_owned());
-        CopyOut { relation: None, query: None, format, delimiter, null, header, escape: quote.clone(), quote }
+        CopyOut {
+            relation: None,
+            query: None,
+            format,
+            delimiter,
+            null,
+            header,
+            escape: quote.clone(),
+            quote,
+            encoding: None,
+        }
     }
 
     #[test]
@@ -220,6 +245,18 @@ mod tests {
     fn the_header_is_shown_and_what_is_unknown_is_not() {
         let rows = ["id,email\n", "1,a@b.c\n"];
         assert_eq!(masked(&copy(CopyFormat::Csv, true), None, &rows), "id,email\n*,*****\n");
+    }
+
+    #[test]
+    fn a_list_that_is_not_as_long_as_the_targets_is_not_believed() {
+        let hide = [Hide::Pass, Hide::Star];
+        for (count, shown) in [(2, "1\t*\n"), (1, "*\t*\n"), (3, "*\t*\n")] {
+            let mut columns = CopyColumns::new(&copy(CopyFormat::Text, false), Some(hide[..].into()), false);
+            columns.agree(&[b'H', 0, 0, 0, 7, 0, 0, count]).unwrap();
+            let mut frame = b"d\0\0\0\x081\t2\n".to_vec();
+            columns.data(&mut frame, None, &mut 0).unwrap();
+            assert_eq!(&frame[HEAD..], shown.as_bytes(), "{count} columns");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::time::Instant;
+use workflows::operation::{Act, Operation};
 use workflows::verdict::Mask;
 
 use crate::postgres::copy::CopyColumns;
@@ -58,6 +59,13 @@ impl Statement {
         *self.columns.lock().unwrap_or_else(PoisonError::into_inner) = Some((epoch, columns.into()));
     }
 
+    /// Whether it only names what runs: a cursor or a prepared statement, which may be another one by then.
+    pub(super) fn runs_a_name(&self) -> bool {
+        let calls = |one: &Operation| matches!(one.verb.as_str(), "FETCH" | "EXECUTE" | "CALL");
+        let Classified { executes, fetches, operations, .. } = &*self.classified;
+        !executes.is_empty() || !fetches.is_empty() || operations.iter().any(calls)
+    }
+
     /// Its columns, as far as they were told and nothing has happened since that could give its names another meaning.
     pub(super) fn columns(&self, epoch: u64) -> Option<Arc<[Column]>> {
         let told = self.columns.lock().unwrap_or_else(PoisonError::into_inner);
@@ -71,9 +79,33 @@ pub(super) struct Portal {
     pub(super) statement: Arc<Statement>,
     /// The whole Bind message.
     pub(super) bind: Arc<[u8]>,
+    /// Its own columns, if its statement only names what runs.
+    columns: Mutex<Option<Told>>,
 }
 
 impl Portal {
+    pub(super) fn new(statement: Arc<Statement>, bind: &[u8]) -> Arc<Self> {
+        Arc::new(Self { statement, bind: bind.into(), columns: Mutex::default() })
+    }
+
+    /// The server told its columns; none where it gives no rows.
+    pub(super) fn tell(&self, epoch: u64, columns: Box<[Column]>) {
+        if self.statement.runs_a_name() {
+            *self.columns.lock().unwrap_or_else(PoisonError::into_inner) = Some((epoch, columns.into()));
+        } else {
+            self.statement.tell(epoch, columns);
+        }
+    }
+
+    /// Its columns, as far as they are known; see [`Statement::columns`].
+    pub(super) fn columns(&self, epoch: u64) -> Option<Arc<[Column]>> {
+        if !self.statement.runs_a_name() {
+            return self.statement.columns(epoch);
+        }
+        let told = self.columns.lock().unwrap_or_else(PoisonError::into_inner);
+        told.as_ref().filter(|(at, _)| *at == epoch).map(|(_, columns)| Arc::clone(columns))
+    }
+
     /// In which formats its results come.
     pub(super) fn formats(&self) -> Formats<'_> {
         Bind::read(&self.bind).map_or(Formats::kept(&[]), |bind| bind.results)
@@ -103,6 +135,12 @@ impl Execution {
         let running = Running::new(op, since);
         let prepares = VecDeque::new();
         Self { running, mask, classified, decided: false, columns: None, copy: None, prepares, portal: None }
+    }
+
+    /// What the client wrote, as far as it is known.
+    pub(super) fn texts(&self) -> impl Iterator<Item = &[u8]> {
+        let shown = self.classified.operations.iter().map(|one| one.shown.as_bytes());
+        shown.chain(self.portal.iter().map(|portal| &*portal.statement.text))
     }
 }
 
@@ -217,10 +255,18 @@ impl Names {
 
     pub(super) fn add_statement(&mut self, name: Box<[u8]>, statement: Arc<Statement>) {
         self.drop_statement(&name);
+        self.drop_portals_by_name(&name);
         let texts = self.texts + statement.text.len();
         if self.statements.len() < MAX_NAMES && texts <= MAX_TEXTS {
             self.texts = texts;
             self.statements.insert(name, statement);
+        }
+    }
+
+    /// A name means something else now, and so may the portals that run what it names.
+    fn drop_portals_by_name(&mut self, name: &[u8]) {
+        if !name.is_empty() {
+            self.portals.retain(|_, portal| !portal.statement.runs_a_name());
         }
     }
 
@@ -315,31 +361,46 @@ pub(super) fn bound_statements(steps: &[Step], owed: &VecDeque<Owed>, names: &Na
     all
 }
 
-/// The same for a portal. `Some(None)` is one that was bound to a name that nobody knows.
+/// The same for a portal. None where it was bound to a name that nobody knows, or where its own name, or one that it
+/// runs, may have come to mean something else since.
 pub(super) fn find_portal<'a>(
     steps: &'a [Step],
     owed: &'a VecDeque<Owed>,
     names: &'a Names,
     wanted: &[u8],
 ) -> Option<&'a Arc<Portal>> {
-    let made = |step: &'a Step| match step {
+    let mut renamed = false;
+    let mut made = |step: &'a Step| match step {
         Step::Bind { name, portal } => (name.as_ref() == wanted).then_some(Some(portal)),
         Step::BindUnknown { name } => (name.as_ref() == wanted).then_some(None),
-        Step::Parse { .. }
-        | Step::DescribeStatement(_)
+        Step::Execute { portal: Some(portal), .. } => moves_portals(&portal.statement.classified).then_some(None),
+        Step::Running(run) | Step::Query(run) | Step::Call(run) => moves_portals(&run.classified).then_some(None),
+        Step::Parse { name, .. } | Step::Close { portal: false, name } => {
+            renamed |= !name.is_empty();
+            None
+        }
+        Step::DescribeStatement(_)
         | Step::DescribePortal(_)
-        | Step::Execute { .. }
-        | Step::Running(_)
-        | Step::Close { .. }
-        | Step::Sync
-        | Step::Query(_)
-        | Step::Call(_) => None,
+        | Step::Execute { portal: None, .. }
+        | Step::Close { portal: true, .. }
+        | Step::Sync => None,
     };
-    let found = steps.iter().rev().find_map(made).or_else(|| owed.iter().rev().find_map(|owed| made(&owed.step)));
-    match found {
-        Some(found) => found,
-        None => names.portal(wanted),
+    let mut found = steps.iter().rev().find_map(&mut made);
+    if found.is_none() {
+        found = owed.iter().rev().find_map(|owed| made(&owed.step));
     }
+    let found = found.unwrap_or_else(|| names.portal(wanted));
+    found.filter(|portal| !renamed || !portal.statement.runs_a_name())
+}
+
+/// Whether it may give a portal's name to another query. Cursors and portals share their names.
+pub(super) fn moves_portals(classified: &Classified) -> bool {
+    let moves = |one: &Operation| {
+        let verb = one.verb.as_str();
+        let named = ["CLOSE", "DECLARE", "ROLLBACK", "PREPARE", "DEALLOCATE", "DISCARD", "DO", "CALL"];
+        named.contains(&verb.split(' ').next().unwrap_or_default())
+    };
+    classified.operations.iter().any(|one| one.act == Act::Opaque || moves(one))
 }
 
 #[cfg(test)]
@@ -369,7 +430,7 @@ mod tests {
     #[test]
     fn a_portal_bound_to_an_unknown_name_is_unknown_even_if_an_older_one_was_not() {
         let mut names = Names::default();
-        names.add_portal(b""[..].into(), Arc::new(Portal { statement: statement("x"), bind: Arc::new([]) }));
+        names.add_portal(b""[..].into(), Portal::new(statement("x"), &[]));
         assert!(find_portal(&[], &VecDeque::new(), &names, b"").is_some());
         assert!(find_portal(&[Step::BindUnknown { name: b""[..].into() }], &VecDeque::new(), &names, b"").is_none());
     }

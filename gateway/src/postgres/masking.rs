@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use tokio::time::Instant;
 use workflows::operation::Kind;
 use workflows::verdict::Mask;
 
@@ -11,6 +12,7 @@ use crate::postgres::catalog::{Catalog, Known, VIEWS_OF_ALL};
 use crate::postgres::cells::Hide;
 use crate::postgres::copy::CopyColumns;
 use crate::postgres::extended::Column;
+use crate::postgres::settings::is_safe_encoding;
 use crate::postgres::wire::{self, Formats, Malformed};
 use crate::seams::{Classified, CopyOut};
 
@@ -40,6 +42,8 @@ struct Decided {
     columns: Box<[Column]>,
     formats: Box<[u8]>,
     result: Arc<Columns>,
+    /// When what it rests on is looked up again.
+    until: Option<Instant>,
 }
 
 /// A session's masks.
@@ -99,6 +103,8 @@ impl Masking {
         catalog: &Catalog,
     ) -> Decision {
         let raw = formats.map_or(&[][..], Formats::raw);
+        let now = Instant::now();
+        self.decided.retain(|known| known.until.is_none_or(|until| now < until));
         let same = |known: &&Decided| {
             Arc::ptr_eq(&known.classified, classified)
                 && Arc::ptr_eq(&known.mask, mask)
@@ -126,13 +132,15 @@ impl Masking {
         });
         let result = Arc::new(Columns::new(hide.collect()));
         // What rests on a look-up that failed is not remembered: the next one may succeed.
-        if columns.iter().all(|column| column.table == 0 || catalog.is_sure(column.table)) {
+        let ends = columns.iter().map(|column| catalog.until(column.table)).collect::<Option<Vec<_>>>();
+        let ends = if mask.columns.is_empty() { Some(Vec::new()) } else { ends };
+        if let Some(ends) = ends {
             if self.decided.len() >= REMEMBERED {
                 self.decided.clear();
             }
-            let (classified, mask) = (Arc::clone(classified), Arc::clone(mask));
-            let (columns, formats) = (columns.into(), raw.into());
-            self.decided.push(Decided { classified, mask, columns, formats, result: Arc::clone(&result) });
+            let (classified, mask, result) = (Arc::clone(classified), Arc::clone(mask), Arc::clone(&result));
+            let (columns, formats, until) = (columns.into(), raw.into(), ends.into_iter().min());
+            self.decided.push(Decided { classified, mask, columns, formats, result, until });
         }
         Decision::Columns(result)
     }
@@ -168,19 +176,45 @@ fn tainted(mask: &Mask, classified: &Classified, (at, of): (usize, usize), catal
     let by_pattern = |name: &str| {
         mask.columns.iter().any(|pattern| pattern.table.as_deref().is_none_or(|table| table == name.to_lowercase()))
     };
-    let relation = |name: &str| by_pattern(name) || catalog.is_masked_view(mask, name);
-    // A view may give a masked column any name, so behind one every column that is not clean is masked.
-    let mut named = classified.operations.iter().flat_map(|operation| &operation.on);
-    let behind_view = named.any(|object| object.kind == Kind::Relation && catalog.is_masked_view(mask, &object.name));
-    let masked = |table: Option<&str>, column: &str| behind_view || by_name(mask, table, column);
+    let relation = |name: &str| {
+        by_pattern(name) || catalog.is_masked_above(mask, name, None) || catalog.is_masked_view(mask, name)
+    };
+    // A view may give a masked column any name, so behind one every column that is not clean is masked. Behind a child
+    // of a table the names are its parent's, in whatever place of the text they stand.
+    let relations = || {
+        let all = classified.operations.iter().flat_map(|operation| &operation.on);
+        all.filter(|object| object.kind == Kind::Relation).map(|object| object.name.as_str())
+    };
+    let behind_view = relations().any(|name| catalog.is_masked_view(mask, name));
+    let masked = |table: Option<&str>, column: &str| {
+        let in_child = |table| catalog.is_masked_above(mask, table, Some(column));
+        behind_view || by_name(mask, table, column) || table.is_some_and(in_child)
+    };
     classified.lineage.taints(at, of, &masked, &relation)
 }
 
-/// Decides on a COPY to the client. `None` inside means that everything is hidden. Cancel-safe.
-pub(super) async fn copy(mask: &Mask, classified: &Classified, catalog: &Catalog, settled: bool) -> CopyColumns {
+/// Whether a name means to our own connection what it means to the session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Sight {
+    /// Every name does.
+    Same,
+    /// Those with a schema do: the session has a search path of its own.
+    Schemas,
+    /// None does: the session may have made tables that only it sees.
+    Own,
+}
+
+/// Decides on a COPY to the client. Cancel-safe.
+pub(super) async fn copy(mask: &Mask, classified: &Classified, catalog: &Catalog, sight: Sight) -> CopyColumns {
     let [out] = classified.copies.as_slice() else { return CopyColumns::unknown() };
-    // After a SET the same name may mean another table than it does on our own connection.
-    let hide = if mask.columns.is_empty() {
+    let qualified = out.relation.as_ref().is_some_and(|table| {
+        table.schema.as_ref().is_some_and(|schema| !schema.to_lowercase().starts_with("pg_temp"))
+    });
+    let settled = sight == Sight::Same || (sight == Sight::Schemas && qualified);
+    let readable = out.encoding.as_deref().is_none_or(is_safe_encoding);
+    let hide = if !readable {
+        None
+    } else if mask.columns.is_empty() {
         Some(Vec::new())
     } else if settled {
         copied(mask, classified, out, catalog).await
@@ -212,7 +246,7 @@ async fn copied(mask: &Mask, classified: &Classified, out: &CopyOut, catalog: &C
     let (oid, relation) = catalog.find(table.schema.as_deref(), &table.name).await?;
     let chosen = |name: &str| relation.columns.iter().find(|column| column.name.as_ref() == name);
     let list: Option<Vec<_>> = if table.columns.is_empty() {
-        Some(relation.columns.iter().collect())
+        Some(relation.columns.iter().filter(|column| !column.generated).collect())
     } else {
         table.columns.iter().map(|name| chosen(name)).collect()
     };

@@ -5,13 +5,14 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use workflows::operation::Act;
+use workflows::verdict::Mask;
 
 use crate::dialect::Broken;
 use crate::postgres::catalog::Catalog;
 use crate::postgres::cells;
 use crate::postgres::extended::{Answer, Execution, Names, Owed, Step};
 use crate::postgres::link::Link;
-use crate::postgres::masking::{self, Decision, Masking};
+use crate::postgres::masking::{self, Decision, Masking, Sight};
 use crate::postgres::wire::{self, Head};
 use crate::record::Record;
 
@@ -96,6 +97,10 @@ pub(super) struct Replies {
     pub(super) read_only: bool,
     pub(super) masking: Masking,
     pub(super) catalog: Catalog,
+    /// The last mask that hid anything: notifications come when nothing runs.
+    mask: Option<Arc<Mask>>,
+    /// What names mean to our own connection.
+    pub(super) sight: Sight,
     /// How much of a frame is still to come that goes on as it comes.
     pass: usize,
 }
@@ -116,12 +121,25 @@ impl Replies {
             read_only,
             masking: Masking::default(),
             catalog,
+            mask: None,
+            sight: Sight::Same,
             pass: 0,
         };
         for (name, value) in parameters {
             replies.note_parameter(name.as_bytes(), value.as_bytes());
         }
         replies
+    }
+
+    /// Notes what the client set when it came. A search path may stand in `options` as well.
+    pub(super) fn note_startup(&mut self, params: &[(String, String)]) {
+        let sets = |(name, value): &(String, String)| {
+            let name = name.to_ascii_lowercase();
+            name == "search_path" || (name == "options" && !value.trim().is_empty())
+        };
+        if params.iter().any(sets) {
+            self.sight = self.sight.max(Sight::Schemas);
+        }
     }
 
     /// Whether the client has half a frame, so that nothing may be put in.
@@ -231,14 +249,18 @@ impl Replies {
             b'E' => self.error(frame, record),
             b'Z' => self.ready(frame),
             b'G' => self.copy_in(),
-            b'H' => self.copy_out(),
+            b'H' => self.copy_out(frame),
             b'c' => Ok(self.fate_of_front()),
             b'V' => {
                 self.finish(frame, record, b"FUNCTION CALL")?;
                 Ok(Fate::Keep)
             }
-            b'N' | b'A' => {
+            b'N' => {
                 self.hide_words(frame, record);
+                Ok(Fate::Keep)
+            }
+            b'A' => {
+                self.hide_payload(frame, record);
                 Ok(Fate::Keep)
             }
             b'S' => self.parameter(frame),
@@ -272,8 +294,7 @@ impl Replies {
             return Ok(Hides::Nothing);
         }
         if execution.copy.is_none() && !execution.decided {
-            let known =
-                execution.portal.as_ref().and_then(|portal| Some((portal, portal.statement.columns(self.epoch)?)));
+            let known = execution.portal.as_ref().and_then(|portal| Some((portal, portal.columns(self.epoch)?)));
             if let Some((portal, columns)) = known {
                 let subject = (&execution.mask, &execution.classified);
                 match self.masking.decide(subject, &columns, Some(portal.formats()), &self.catalog) {
@@ -324,7 +345,19 @@ impl Replies {
         let Some(execution) = self.owed.front_mut().and_then(Owed::execution) else { return };
         if !execution.mask.is_empty() {
             let scanner = self.masking.scanner(&execution.mask);
-            let hidden = cells::error(frame, &execution.mask, scanner.as_deref());
+            let hidden = cells::error(frame, &execution.mask, execution.texts(), scanner.as_deref());
+            record.masked(&mut execution.running, hidden);
+        }
+    }
+
+    /// A notification carries whatever somebody put into it, a masked column's values as well.
+    fn hide_payload(&mut self, frame: &mut [u8], record: &mut Record<'_>) {
+        let execution = self.owed.front_mut().and_then(Owed::execution);
+        let mask = execution.as_ref().map(|execution| &execution.mask).filter(|mask| !mask.is_empty());
+        let Some(mask) = mask.or(self.mask.as_ref()).cloned() else { return };
+        let scanner = self.masking.scanner(&mask);
+        let hidden = cells::payload(frame, &mask, scanner.as_deref());
+        if let Some(execution) = execution {
             record.masked(&mut execution.running, hidden);
         }
     }
@@ -355,11 +388,13 @@ fn out_of_order() -> Broken {
     Broken::protocol("the target's answer does not belong to what it was asked")
 }
 
-/// The columns of a COPY were decided.
-pub(super) async fn decide_copy(replies: &mut Replies, settled: bool) {
+/// Decides the columns of a COPY.
+pub(super) async fn decide_copy(replies: &mut Replies) {
     let Some(execution) = replies.owed.front_mut().and_then(Owed::execution) else { return };
+    // What stands before a COPY in the same text may already have run.
+    let sight = if changes_schema(execution) { Sight::Own } else { replies.sight };
     let (mask, classified) = (Arc::clone(&execution.mask), Arc::clone(&execution.classified));
-    let copy = masking::copy(&mask, &classified, &replies.catalog, settled).await;
+    let copy = masking::copy(&mask, &classified, &replies.catalog, sight).await;
     if let Some(execution) = replies.owed.front_mut().and_then(Owed::execution) {
         execution.copy = Some(copy);
     }

@@ -145,9 +145,11 @@ async fn enter(mut hello: Hello, who: Authenticated, client: String, shared: &Sh
     }
     let way = Way { dialer: shared.dialer.clone(), target, access };
     let cancel = upstream.cancel_key();
+    let mut replies = Replies::new(shared.catalogs.of(way.clone()), read_only, &upstream.parameters);
+    replies.note_startup(&hello.params);
     let mut talk = Talk::new(Parts {
         client: hello.stream,
-        replies: Replies::new(shared.catalogs.of(way.clone()), read_only, &upstream.parameters),
+        replies,
         upstream: upstream.stream,
         pending: upstream.pending.to_vec(),
         classifier: shared.classifier.clone(),

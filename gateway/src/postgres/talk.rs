@@ -12,6 +12,7 @@ use crate::dialect::{Ask, Broken, Dialect, Told, Turn as _};
 use crate::postgres::cancel::Watcher;
 use crate::postgres::extended::{Answer, Execution, Owed, Step};
 use crate::postgres::link::{LARGE, Link};
+use crate::postgres::masking::Sight;
 use crate::postgres::reply::{self, Next, Replies};
 use crate::postgres::side::Way;
 use crate::postgres::turn::{Shape, Turn, changes_meaning, changes_reading};
@@ -111,7 +112,7 @@ impl Talk {
                 Next::More => self.fresh = false,
                 Next::Say(words) => self.after = Some(words),
                 Next::Learn(tables) => self.replies.catalog.learn(&tables).await,
-                Next::Copy => reply::decide_copy(&mut self.replies, self.settings.is_none()).await,
+                Next::Copy => reply::decide_copy(&mut self.replies).await,
             }
         }
         Ok(())
@@ -311,8 +312,8 @@ impl Talk {
                     if let Some(portal) = &portal
                         && !mask.is_empty()
                         && (changing
-                            || (portal.statement.columns(self.replies.epoch).is_none()
-                                && !self.will_describe(portal)))
+                            || portal.statement.runs_a_name()
+                            || (portal.columns(self.replies.epoch).is_none() && !self.will_describe(portal)))
                     {
                         // Nobody asked what the columns are, so we do: rows without their columns would all be hidden.
                         insert.push((at, portal_name(&self.link, at)));
@@ -376,6 +377,7 @@ impl Talk {
                 });
             }
             self.settings = Some(hash.finalize().into());
+            self.replies.sight = self.replies.sight.max(Sight::Schemas);
         }
     }
 

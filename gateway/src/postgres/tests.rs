@@ -1,5 +1,6 @@
 //! Real clients, the real loop, a real server. Policy and approvals are stand-ins until the engine is joined on.
 
+mod portals;
 mod world;
 
 use std::sync::Arc;

@@ -11,7 +11,7 @@ use workflows::operation::{Act, Kind, Object, Operation};
 
 use crate::dialect::{Ask, Broken, Text};
 use crate::postgres::extended::{
-    Names, Owed, Portal, Statement, Step, bound_statements, find_portal, find_statement,
+    Names, Owed, Portal, Statement, Step, bound_statements, find_portal, find_statement, moves_portals,
 };
 use crate::postgres::wire::{self, Bind, HEAD, Named, Parse};
 use crate::seams::{Classified, Classifier};
@@ -262,9 +262,7 @@ impl Reader<'_> {
         let bind = Bind::read(frame).map_err(Broken::protocol)?;
         let name = bind.portal.into();
         let step = match find_statement(&turn.steps, self.owed, self.names, bind.statement) {
-            Some(statement) => {
-                Step::Bind { name, portal: Arc::new(Portal { statement: Arc::clone(statement), bind: frame.into() }) }
-            }
+            Some(statement) => Step::Bind { name, portal: Portal::new(Arc::clone(statement), frame) },
             None => Step::BindUnknown { name },
         };
         turn.steps.push(step);
@@ -343,6 +341,7 @@ fn depends_on_settings(text: &[u8]) -> bool {
 pub(super) fn changes_meaning(classified: &Classified) -> bool {
     let calls = |one: &Operation| one.functions.iter().any(|name| name.ends_with("set_config"));
     !classified.sets.is_empty()
+        || moves_portals(classified)
         || classified.operations.iter().any(|one| matches!(one.act, Act::Opaque | Act::Define) || calls(one))
 }
 

@@ -45,6 +45,8 @@ pub struct CopyOut {
     pub quote: String,
     /// The escape of CSV.
     pub escape: String,
+    /// The encoding, where one was written.
+    pub encoding: Option<String>,
 }
 
 /// The stream of a COPY; `None` if it does not go to the client. `text` is the statement's own text.
@@ -53,7 +55,7 @@ pub(super) fn out(copy: &CopyStmt, text: &str) -> Option<CopyOut> {
         return None;
     }
     let mut format = CopyFormat::Text;
-    let (mut delimiter, mut null, mut quote, mut escape) = (None, None, None, None);
+    let (mut delimiter, mut null, mut quote, mut escape, mut encoding) = (None, None, None, None, None);
     let mut header = false;
     for element in definitions(&copy.options) {
         let value = option(element);
@@ -69,6 +71,8 @@ pub(super) fn out(copy: &CopyStmt, text: &str) -> Option<CopyOut> {
             "null" => null = value,
             "quote" => quote = value,
             "escape" => escape = value,
+            // A value that cannot be told is one that nobody can read.
+            "encoding" => encoding = Some(value.unwrap_or_default()),
             "header" => header = truth(element).unwrap_or(true),
             _ => {}
         }
@@ -88,6 +92,7 @@ pub(super) fn out(copy: &CopyStmt, text: &str) -> Option<CopyOut> {
         header,
         escape: escape.unwrap_or_else(|| quote.clone()),
         quote,
+        encoding,
     })
 }
 

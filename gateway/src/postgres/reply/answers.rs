@@ -1,8 +1,10 @@
 //! What each kind of answer means for the names, the queue and the masks.
 
+use std::sync::Arc;
+
 use crate::dialect::{Broken, Told};
-use crate::postgres::extended::{Answer, Owed, Step};
-use crate::postgres::masking::{self, Decision};
+use crate::postgres::extended::{Answer, Owed, Step, moves_portals};
+use crate::postgres::masking::{self, Decision, Sight};
 use crate::postgres::wire::{self};
 use crate::record::Record;
 
@@ -54,7 +56,7 @@ impl Replies {
         if let Step::DescribeStatement(Some(statement)) = &step {
             statement.tell(self.epoch, [].into());
         } else if let Step::DescribePortal(Some(portal)) = &step {
-            portal.statement.tell(self.epoch, [].into());
+            portal.tell(self.epoch, [].into());
         }
         Ok(fate)
     }
@@ -78,9 +80,11 @@ impl Replies {
             };
         }
         let (step, fate) = self.pop()?;
-        let statement = match &step {
-            Step::DescribeStatement(statement) => statement.as_ref(),
-            Step::DescribePortal(portal) => portal.as_ref().map(|portal| &portal.statement),
+        let columns = masking::columns(frame).map_err(Broken::protocol)?;
+        match &step {
+            Step::DescribeStatement(Some(statement)) => statement.tell(self.epoch, columns),
+            Step::DescribePortal(Some(portal)) => portal.tell(self.epoch, columns),
+            Step::DescribeStatement(None) | Step::DescribePortal(None) => {}
             Step::Parse { .. }
             | Step::Bind { .. }
             | Step::BindUnknown { .. }
@@ -90,9 +94,6 @@ impl Replies {
             | Step::Sync
             | Step::Query(_)
             | Step::Call(_) => return Err(out_of_order()),
-        };
-        if let Some(statement) = statement {
-            statement.tell(self.epoch, masking::columns(frame).map_err(Broken::protocol)?);
         }
         Ok(fate)
     }
@@ -100,6 +101,9 @@ impl Replies {
     /// An operation ended: writes down how.
     pub(super) fn finish(&mut self, frame: &[u8], record: &mut Record<'_>, tag: &[u8]) -> Result<(), Broken> {
         let Some(execution) = self.owed.front_mut().and_then(Owed::execution) else { return Ok(()) };
+        if !execution.mask.is_empty() {
+            self.mask = Some(Arc::clone(&execution.mask));
+        }
         if execution.copy.take().is_none() && tag.starts_with(b"COPY") {
             record.rows(&mut execution.running, wire::rows_of(tag));
         }
@@ -128,6 +132,12 @@ impl Replies {
             for name in &execution.classified.deallocates {
                 self.names.drop_statement(name.as_bytes());
             }
+        }
+        if moves_portals(&execution.classified) {
+            self.names.drop_portals();
+        }
+        if changes_schema(execution) {
+            self.sight = Sight::Own;
         }
         if !execution.mask.columns.is_empty() && changes_schema(execution) {
             self.catalog.forget();
@@ -160,8 +170,8 @@ impl Replies {
             self.names.drop_portals();
         }
         Ok(match answer {
-            Answer::Theirs => Fate::Keep,
-            Answer::Ours => Fate::Drop,
+            // A Describe of ours fails where the client's Execute would have; it is skipped, and this is its error.
+            Answer::Theirs | Answer::Ours => Fate::Keep,
             Answer::Refusal(words) => Fate::Replace(words),
         })
     }
@@ -195,12 +205,14 @@ impl Replies {
         Ok(Fate::Keep)
     }
 
-    pub(super) fn copy_out(&mut self) -> Result<Fate, Broken> {
+    pub(super) fn copy_out(&mut self, frame: &[u8]) -> Result<Fate, Broken> {
         let Some(execution) = self.owed.front_mut().and_then(Owed::execution) else { return Err(out_of_order()) };
-        if execution.mask.is_empty() || execution.copy.is_some() {
+        if execution.mask.is_empty() {
             return Ok(Fate::Keep);
         }
-        Ok(Fate::Wait(Next::Copy))
+        let Some(copy) = &mut execution.copy else { return Ok(Fate::Wait(Next::Copy)) };
+        copy.agree(frame).map_err(Broken::protocol)?;
+        Ok(Fate::Keep)
     }
 
     pub(super) fn parameter(&mut self, frame: &[u8]) -> Result<Fate, Broken> {
