@@ -356,7 +356,8 @@ impl Replies {
         let mask = execution.as_ref().map(|execution| &execution.mask).filter(|mask| !mask.is_empty());
         let Some(mask) = mask.or(self.mask.as_ref()).cloned() else { return };
         let scanner = self.masking.scanner(&mask);
-        let hidden = cells::payload(frame, &mask, scanner.as_deref());
+        let texts = execution.iter().flat_map(|execution| execution.texts());
+        let hidden = cells::payload(frame, &mask, texts, scanner.as_deref());
         if let Some(execution) = execution {
             record.masked(&mut execution.running, hidden);
         }
