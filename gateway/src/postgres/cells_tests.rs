@@ -71,17 +71,33 @@ fn an_error_repeats_what_the_client_wrote_and_nothing_else() {
     let mask =
         Mask { columns: workflows::verdict::ColumnPattern::parse("t.a").into_iter().collect(), ..Mask::default() };
     let text: &[u8] = b"SELECT customers, x FROM t";
+    let own = "column \"x\" of relation \"t\" does not exist";
+    let hidden = |tag: u8, code: &str, said: &str, more: &str| {
+        let head: &[u8] = &[tag, 0, 0, 0, 0];
+        let mut frame = [head, format!("C{code}\0M{said}\0{more}\0").as_bytes()].concat();
+        error(&mut frame, &mask, [text].into_iter(), None);
+        String::from_utf8_lossy(&frame).into_owned()
+    };
+    // A notice hides what it quotes and the client did not write.
     for (said, shown) in [
-        ("column \"x\" of relation \"t\" does not exist", "column \"x\" of relation \"t\" does not exist"),
+        (own, own),
         ("no \"123\" here", "no \"***\" here"),
         ("no \"\"123\" here", "no \"\"***\" here"),
         ("no \"x\" 123 \"t\" here", "no \"*\"*****\"*\" here"),
         ("no \"customer\" here", "no \"********\" here"),
         ("no quotes", "no quotes"),
     ] {
-        let mut frame = [b"E\0\0\0\0C42P01\0M", said.as_bytes(), b"\0\0"].concat();
-        error(&mut frame, &mask, [text].into_iter(), None);
-        let whole = String::from_utf8_lossy(&frame).into_owned();
+        let whole = hidden(b'N', "00000", said, "");
         assert!(whole.contains(shown), "{said}: {whole}");
     }
+    // An error is shown if it names only what the client wrote, or if the server points into the client's own text.
+    assert!(hidden(b'E', "42P01", own, "").contains(own));
+    assert!(hidden(b'E', "42P01", "no \"123\" here", "").contains("** ***** ****"));
+    assert!(hidden(b'E', "42P01", "no quotes", "").contains("** ******"));
+    assert!(hidden(b'E', "42601", "error at 123", "P8\0").contains("error at 123"));
+    assert!(hidden(b'E', "42601", "error at 123", "P8\0Win \"123\"\0").contains("***** ** ***"));
+    assert!(hidden(b'E', "22P02", own, "").contains("****** *** ** ********"));
+    assert!(hidden(b'E', "57014", "cancelled", "").contains("cancelled"));
+    let broken = hidden(b'E', "23505", "key \"t_pkey\"", "DKey (a)=(123)\0");
+    assert!(broken.contains("t_pkey") && !broken.contains("123"), "{broken}");
 }
