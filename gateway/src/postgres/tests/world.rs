@@ -2,7 +2,6 @@
 
 use std::future::poll_fn;
 use std::process::Stdio;
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -44,14 +43,10 @@ pub(super) fn mask(columns: &[&str], detect: &[&str]) -> String {
     format!("[[mask]]\nname = \"personal data\"\ncolumns = {columns:?}\ndetect = {detect:?}\n")
 }
 
-/// One server for all tests of a process; each has a database of its own.
-fn server() -> u16 {
-    static SERVER: OnceLock<sandbox::Postgres> = OnceLock::new();
-    let setup = || sandbox::Setup {
-        sign_in: Some("local all all trust\nhost all all all trust\n".to_owned()),
-        ..sandbox::Setup::default()
-    };
-    SERVER.get_or_init(|| sandbox::Postgres::start_with(&setup()).unwrap()).port()
+/// A server that lets everybody in, of the world's own: a shared one would outlive its tests.
+fn server() -> sandbox::Postgres {
+    let sign_in = Some("local all all trust\nhost all all all trust\n".to_owned());
+    sandbox::Postgres::start_with(&sandbox::Setup { sign_in, ..sandbox::Setup::default() }).unwrap()
 }
 
 #[derive(Debug)]
@@ -63,6 +58,7 @@ pub(super) struct Said {
 pub(super) struct World {
     port: u16,
     server: u16,
+    _own: sandbox::Postgres,
     database: String,
     pub(super) workflows: Workflows,
     token: String,
@@ -107,7 +103,8 @@ impl World {
     }
 
     pub(super) async fn start_at(access: Access, rules: String, mask: String) -> Self {
-        let server = tokio::task::spawn_blocking(server).await.unwrap();
+        let own = tokio::task::spawn_blocking(server).await.unwrap();
+        let server = own.port();
         let database = SessionId::new().to_string().to_lowercase();
         sql(server, "postgres", &format!("CREATE DATABASE {database}")).await;
         let folder = tempfile::tempdir().unwrap();
@@ -147,6 +144,7 @@ impl World {
         Self {
             port,
             server,
+            _own: own,
             database,
             workflows,
             token,

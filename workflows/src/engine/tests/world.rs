@@ -1,6 +1,6 @@
 //! A small world on each engine: a store, a clock that the test turns, and a policy.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use sandbox::Postgres;
@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use super::super::*;
 use crate::approval::Terms;
 use crate::clock::{ManualClock, Span};
-use crate::id::{GrantId, RequestId};
+use crate::id::GrantId;
 use crate::identity::Authenticated;
 use crate::operation::Fingerprint;
 use crate::request::Request;
@@ -86,18 +86,15 @@ pub(super) enum Engine {
     Postgres,
 }
 
-/// One server for the whole test process; every world has a database of its own.
-fn server() -> Option<&'static Postgres> {
-    static SERVER: OnceLock<Option<Postgres>> = OnceLock::new();
-    SERVER
-        .get_or_init(|| match Postgres::start() {
-            Ok(server) => Some(server),
-            Err(error) => {
-                println!("skipped on PostgreSQL: {error}");
-                None
-            }
-        })
-        .as_ref()
+/// A server of the world's own: a shared one would outlive its tests, since statics are never dropped.
+async fn server() -> Option<Postgres> {
+    match tokio::task::spawn_blocking(Postgres::start).await.unwrap() {
+        Ok(server) => Some(server),
+        Err(error) => {
+            println!("skipped on PostgreSQL: {error}");
+            None
+        }
+    }
 }
 
 pub(super) struct World {
@@ -106,27 +103,28 @@ pub(super) struct World {
     pub(super) clock: Clock,
     folder: TempDir,
     url: String,
+    _server: Option<Postgres>,
 }
 
 impl World {
     /// A world on one engine; nothing where the engine is not installed.
     pub(super) async fn on(engine: Engine) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
+        let mut server = None;
         let url = match engine {
             Engine::Sqlite => format!("sqlite:{}", folder.path().join("store.db").display()),
             Engine::Postgres => {
-                let server = server()?;
-                let name = RequestId::new().to_string().to_lowercase();
-                server.sql("postgres", &format!("CREATE DATABASE {name}")).unwrap();
-                server
-                    .sql("postgres", "DO $$ BEGIN CREATE ROLE cs LOGIN SUPERUSER PASSWORD 'cs'; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$")
-                    .unwrap();
-                format!("postgres://cs:cs@127.0.0.1:{}/{name}", server.port())
+                let own = self::server().await?;
+                own.sql("postgres", "CREATE ROLE cs LOGIN SUPERUSER PASSWORD 'cs'").unwrap();
+                own.sql("postgres", "CREATE DATABASE store").unwrap();
+                let url = format!("postgres://cs:cs@127.0.0.1:{}/store", own.port());
+                server = Some(own);
+                url
             }
         };
         let (clock, hand) = Clock::manual(crate::clock::Timestamp::from_micros(1_800_000_000_000_000));
         let workflows = start(&folder, &url, &clock, Faults::default()).await.unwrap();
-        Some(Self { workflows, hand, clock, folder, url })
+        Some(Self { workflows, hand, clock, folder, url, _server: server })
     }
 
     /// Another process on the same store.
