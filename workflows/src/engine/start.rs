@@ -129,6 +129,15 @@ pub enum StartError {
         #[source]
         source: std::io::Error,
     },
+    /// The file of an SQLite store.
+    #[error("the store's file `{path}` could not be made; `url` in [store] names it")]
+    StoreFile {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// The audit log's signing key.
     #[error("the audit log's signing key at `{path}` could not be read or made")]
     Signing {
@@ -192,14 +201,21 @@ fn make_private_folder(path: &Path) -> std::io::Result<()> {
 }
 
 /// A new SQLite file is its owner's alone: it holds statements and reasons. Its log takes the same rights.
-fn make_private_file(url: &str) -> std::io::Result<()> {
+fn make_private_file(url: &str) -> Result<(), StartError> {
     use std::os::unix::fs::OpenOptionsExt;
     let Some(path) = url.strip_prefix("sqlite:").map(|path| path.trim_start_matches("//")) else { return Ok(()) };
     let path = path.split('?').next().unwrap_or(path);
     if path.is_empty() || path.starts_with(':') || Path::new(path).exists() {
         return Ok(());
     }
-    std::fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path).map(drop)
+    std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+        .map(drop)
+        .map_err(|source| StartError::StoreFile { path: PathBuf::from(path), source })
 }
 
 /// Reads a 64-byte key (one block of the hash), or makes one that only its owner can read.
@@ -247,7 +263,7 @@ impl Workflows {
             Some(("env" | "file", _)) => config.store.url.parse::<SecretRef>()?.read()?.reveal().clone(),
             _ => config.store.url.clone(),
         };
-        make_private_file(&url).map_err(|source| StartError::Key { path: config.keys.path.clone(), source })?;
+        make_private_file(&url)?;
         let db = Db::open(&url).await?;
         let keys = Keys::open(&config.keys)?;
         let recorder_clock = clock.clone();
@@ -314,6 +330,7 @@ impl Workflows {
             Err(StartError::Store(error)) => Err(error),
             Err(
                 StartError::Key { .. }
+                | StartError::StoreFile { .. }
                 | StartError::Signing { .. }
                 | StartError::Heads(_)
                 | StartError::Recordings { .. }
