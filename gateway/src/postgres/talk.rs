@@ -372,6 +372,8 @@ impl Talk {
                     hash.update((text.len() as u64).to_be_bytes());
                     hash.update(text);
                     for (value, _) in values {
+                        // Where one value ends counts too, and NULL isn't the empty text.
+                        hash.update(value.map_or(u64::MAX, |value| value.len() as u64).to_be_bytes());
                         hash.update(value.unwrap_or_default());
                     }
                 });
