@@ -96,7 +96,7 @@ struct Weighed {
     rules: Arc<str>,
 }
 
-/// A remembered verdict. It keeps the text's reading alive, so that its address stands for that text and no other.
+/// A remembered verdict. It keeps the reading alive, so that its address stands for that reading and no other.
 #[derive(Debug)]
 struct Known {
     _alive: Arc<Classified>,
@@ -167,7 +167,12 @@ impl Checkpoint {
         if !scope.steady() || !ask.inner.is_empty() {
             return judge(dialect, turn, ask, scope, now);
         }
-        let key = (Arc::as_ptr(&ask.classified) as usize, ask.runs);
+        let identity = ask.classified.identity();
+        if scope.looks_at_text() && !Arc::ptr_eq(identity, &ask.classified) {
+            // A condition looks at the text, values and all, so that no other text stands for it.
+            return judge(dialect, turn, ask, scope, now);
+        }
+        let key = (Arc::as_ptr(identity) as usize, ask.runs);
         if let Some(known) = self.known.get(&key) {
             return known.weighed.clone();
         }
@@ -179,7 +184,7 @@ impl Checkpoint {
         if self.known.len() >= REMEMBERED {
             self.known.clear();
         }
-        self.known.insert(key, Known { _alive: Arc::clone(&ask.classified), weighed: weighed.clone() });
+        self.known.insert(key, Known { _alive: Arc::clone(identity), weighed: weighed.clone() });
         weighed
     }
 }

@@ -37,7 +37,7 @@ impl Columns {
 /// What a decision was made for.
 #[derive(Debug)]
 struct Decided {
-    classified: Arc<Classified>,
+    identity: Arc<Classified>,
     mask: Arc<Mask>,
     columns: Box<[Column]>,
     formats: Box<[u8]>,
@@ -106,7 +106,7 @@ impl Masking {
         let now = Instant::now();
         self.decided.retain(|known| known.until.is_none_or(|until| now < until));
         let same = |known: &&Decided| {
-            Arc::ptr_eq(&known.classified, classified)
+            Arc::ptr_eq(&known.identity, classified.identity())
                 && Arc::ptr_eq(&known.mask, mask)
                 && *known.formats == *raw
                 && *known.columns == *columns
@@ -138,9 +138,9 @@ impl Masking {
             if self.decided.len() >= REMEMBERED {
                 self.decided.clear();
             }
-            let (classified, mask, result) = (Arc::clone(classified), Arc::clone(mask), Arc::clone(&result));
+            let (identity, mask, result) = (Arc::clone(classified.identity()), Arc::clone(mask), Arc::clone(&result));
             let (columns, formats, until) = (columns.into(), raw.into(), ends.into_iter().min());
-            self.decided.push(Decided { classified, mask, columns, formats, result, until });
+            self.decided.push(Decided { identity, mask, columns, formats, result, until });
         }
         Decision::Columns(result)
     }

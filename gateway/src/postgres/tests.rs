@@ -1,6 +1,7 @@
 //! Real clients, the real loop, a real server. Policy and approvals are stand-ins until the engine is joined on.
 
 mod portals;
+mod values;
 mod world;
 
 use std::sync::Arc;

@@ -10,9 +10,10 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::cache::Cache;
+use super::cache::{self, Cache};
 use super::depth::stack_at_once;
-use super::read::{Classified, MAX_TEXT, read};
+use super::read::{Classified, MAX_TEXT, Reading, read};
+use super::shape::{Pattern, Shape};
 
 const THREADS: usize = 2;
 /// Texts that wait per thread.
@@ -24,36 +25,43 @@ struct Job {
     reply: oneshot::Sender<Arc<Classified>>,
 }
 
-/// Turns texts into operations. Clones share the cache and the threads, which end with the last clone.
+/// What was read before.
+#[derive(Debug, Default)]
+struct Memory {
+    texts: Cache<Classified>,
+    shapes: Cache<Pattern>,
+}
+
+/// Turns texts into operations. Clones share the memory and the threads, which end with the last clone.
 #[derive(Clone, Debug)]
 pub struct Classifier {
-    cache: Arc<Cache>,
+    memory: Arc<Memory>,
     queues: Arc<[mpsc::Sender<Job>]>,
 }
 
 impl Classifier {
     /// Starts the threads.
     pub fn start() -> io::Result<Self> {
-        let cache = Arc::new(Cache::default());
+        let memory = Arc::new(Memory::default());
         let queues: io::Result<Vec<_>> = (0..THREADS)
             .map(|number| {
                 let (queue, jobs) = mpsc::channel(QUEUE);
-                let cache = Arc::clone(&cache);
+                let memory = Arc::clone(&memory);
                 std::thread::Builder::new()
                     .name(format!("sql-{number}"))
                     .stack_size(STACK)
-                    .spawn(move || work(jobs, &cache))
+                    .spawn(move || work(jobs, &memory))
                     .map(|_| queue)
             })
             .collect();
-        Ok(Self { cache, queues: queues?.into() })
+        Ok(Self { memory, queues: queues?.into() })
     }
 
     /// What a text was classified as before. Neither waits nor allocates.
     ///
     /// Right for every session: a text whose meaning depends on the session's settings is never kept.
     pub fn cached(&self, text: &[u8]) -> Option<Arc<Classified>> {
-        self.cache.get(text)
+        self.memory.texts.get(&cache::key(text)?)
     }
 
     /// Classifies a text as the server would read it.
@@ -74,11 +82,17 @@ impl Classifier {
             let why = "backslashes end strings differently while standard_conforming_strings is off";
             return Arc::new(Classified::opaque(text, why));
         }
+        let shape = Shape::of(text);
+        if let Some(shape) = &shape
+            && let Some(pattern) = self.memory.shapes.get(&shape.key(text))
+            && let Some(classified) = pattern.read(text)
+        {
+            return Arc::new(classified);
+        }
         if let Some(needed) = stack_at_once(text) {
             // The way to a thread and back would cost several times what the parser takes.
-            let classified = stacker::maybe_grow(needed, STACK, || parse(text));
-            self.cache.put(text.as_bytes(), &classified);
-            return classified;
+            let reading = stacker::maybe_grow(needed, STACK, || parse(text, shape.as_ref()));
+            return self.memory.keep(text, shape.as_ref(), reading);
         }
         self.queue(text).await.unwrap_or_else(|| Arc::new(Classified::opaque(text, "the parser is not running")))
     }
@@ -100,16 +114,27 @@ impl Classifier {
     }
 }
 
-/// A panic costs one text its answer and not the thread its life.
-fn parse(text: &str) -> Arc<Classified> {
-    let classified = catch_unwind(AssertUnwindSafe(|| read(text)));
-    Arc::new(classified.unwrap_or_else(|_| Classified::opaque(text, "the parser failed")))
+impl Memory {
+    /// Keeps a reading for all texts of its shape, or else for this one.
+    fn keep(&self, text: &str, shape: Option<&Shape>, Reading { classified, pattern }: Reading) -> Arc<Classified> {
+        if let Some((shape, pattern)) = shape.zip(pattern) {
+            self.shapes.put(shape.key(text), &Arc::new(pattern));
+        } else if let Some(key) = cache::key(text.as_bytes()) {
+            self.texts.put(key, &classified);
+        }
+        classified
+    }
 }
 
-fn work(mut jobs: mpsc::Receiver<Job>, cache: &Cache) {
+/// A panic costs one text its answer and not the thread its life.
+fn parse(text: &str, shape: Option<&Shape>) -> Reading {
+    let reading = catch_unwind(AssertUnwindSafe(|| read(text, shape)));
+    reading.unwrap_or_else(|_| Classified::opaque(text, "the parser failed").into())
+}
+
+fn work(mut jobs: mpsc::Receiver<Job>, memory: &Memory) {
     while let Some(Job { text, reply }) = jobs.blocking_recv() {
-        let classified = parse(&text);
-        cache.put(text.as_bytes(), &classified);
+        let classified = memory.keep(&text, None, parse(&text, None));
         // Whoever asked may be gone: the result is kept all the same.
         let _ = reply.send(classified);
     }

@@ -21,6 +21,7 @@ mod objects;
 mod plpgsql;
 mod read;
 mod settings;
+mod shape;
 mod show;
 mod statement;
 mod walk;

@@ -1,6 +1,9 @@
 //! One message's text, read: from the parser's tree to operations. Runs on the classifier's own threads.
 
+use std::sync::Arc;
+
 use pg_query::NodeRef;
+use pg_query::protobuf::ParseResult;
 use workflows::operation::{Act, Operation};
 
 use super::children::node;
@@ -8,6 +11,7 @@ use super::copy::{self, CopyOut};
 use super::depth;
 use super::lineage::Lineage;
 use super::objects::Facts;
+use super::shape::{Pattern, Shape};
 use super::show::{slice, visible};
 use super::walk::Walk;
 
@@ -34,20 +38,28 @@ pub struct Classified {
     /// Cursors that FETCH reads: their lineage is the one to ask, `lineage` here only says "anything".
     pub fetches: Vec<String>,
     /// Where the columns of the result may come from.
-    pub lineage: Lineage,
+    pub lineage: Arc<Lineage>,
     /// Settings that change, in lower case; `None` where the value is reset or not constant. `all` is RESET ALL.
     pub sets: Vec<(String, Option<String>)>,
     /// Streams that COPY … TO STDOUT sends, in order.
     pub copies: Vec<CopyOut>,
+    /// The text that stands for this one: it differs in plain values only, at which nobody looks.
+    pub alike: Option<Arc<Self>>,
 }
 
 impl Classified {
+    /// What a verdict or a decision on masks may be remembered by. All texts that differ in plain values only share it,
+    /// so it must not stand for anything that looks at the text itself.
+    pub fn identity(self: &Arc<Self>) -> &Arc<Self> {
+        self.alike.as_ref().unwrap_or(self)
+    }
+
     /// A text that nobody could read.
     pub(super) fn opaque(text: &str, why: impl Into<String>) -> Self {
         Self {
             operations: vec![Operation::opaque(visible(text), why)],
             statements: 1,
-            lineage: Lineage::anything(),
+            lineage: Arc::new(Lineage::anything()),
             ..Self::default()
         }
     }
@@ -61,26 +73,52 @@ impl Classified {
     }
 }
 
-/// Reads a text. Needs a large stack.
-pub(super) fn read(text: &str) -> Classified {
+/// What reading a text gave.
+#[derive(Debug)]
+pub(super) struct Reading {
+    pub(super) classified: Arc<Classified>,
+    /// How to read other texts of the same shape.
+    pub(super) pattern: Option<Pattern>,
+}
+
+impl From<Classified> for Reading {
+    fn from(classified: Classified) -> Self {
+        Self { classified: Arc::new(classified), pattern: None }
+    }
+}
+
+/// Reads a text, of this shape if it has one. Needs a large stack.
+pub(super) fn read(text: &str, shape: Option<&Shape>) -> Reading {
     if text.len() > MAX_TEXT {
-        return Classified::opaque(text, "longer than 256 KiB");
+        return Classified::opaque(text, "longer than 256 KiB").into();
     }
     if depth::too_deep(text) {
-        return Classified::opaque(text, "nested too deeply");
+        return Classified::opaque(text, "nested too deeply").into();
     }
     let parsed = match pg_query::parse(text, 0) {
-        Ok(parsed) => parsed,
-        Err(pg_query::Error::Parse(why)) => return Classified::opaque(text, format!("not readable as SQL: {why}")),
-        Err(_) => return Classified::opaque(text, "not readable as SQL"),
+        Ok(parsed) => parsed.protobuf,
+        Err(pg_query::Error::Parse(why)) => {
+            return Classified::opaque(text, format!("not readable as SQL: {why}")).into();
+        }
+        Err(_) => return Classified::opaque(text, "not readable as SQL").into(),
     };
-    if parsed.protobuf.stmts.is_empty() {
+    let classified = Arc::new(classify(text, &parsed));
+    let only = match parsed.stmts.as_slice() {
+        [only] => node(only.stmt.as_deref()),
+        _ => None,
+    };
+    let pattern = shape.zip(only).and_then(|(shape, only)| Pattern::of(shape, text, only, &classified));
+    Reading { classified, pattern }
+}
+
+fn classify(text: &str, parsed: &ParseResult) -> Classified {
+    if parsed.stmts.is_empty() {
         return Classified::empty(text);
     }
-    let mut classified = Classified { statements: parsed.protobuf.stmts.len(), ..Classified::default() };
+    let mut classified = Classified { statements: parsed.stmts.len(), ..Classified::default() };
     // The parser's statement starts behind its comments; a reader is shown these as well.
     let mut start = 0;
-    for raw in &parsed.protobuf.stmts {
+    for raw in &parsed.stmts {
         let location = usize::try_from(raw.stmt_location).unwrap_or_default();
         let end = match usize::try_from(raw.stmt_len).unwrap_or_default() {
             0 => text.len(),
@@ -115,7 +153,7 @@ impl Classified {
     /// What the gateway must know about a statement beyond judging it.
     #[expect(clippy::wildcard_enum_match_arm, reason = "other statements leave nothing behind and send no stream")]
     fn note(&mut self, statement: NodeRef<'_>, own: &str, facts: &mut Facts) {
-        self.lineage.add(statement);
+        Arc::make_mut(&mut self.lineage).add(statement);
         match statement {
             NodeRef::PrepareStmt(prepare) => match copy::prepared(own) {
                 Some(text) => self.prepares.push((prepare.name.clone(), text)),

@@ -16,6 +16,9 @@ pub fn slice(text: &str, start: usize, length: usize) -> &str {
 
 /// The text with characters that do not show, or that obey instead of showing, made visible.
 pub fn visible(text: &str) -> String {
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\n' | b'\t')) {
+        return text.to_owned();
+    }
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
         if hides(c) {

@@ -121,7 +121,7 @@ fn every_line_of_the_corpus_gives_its_facts() {
     let wrong = deep(move || {
         let mut wrong = String::new();
         for case in &cases {
-            let actual = facts(&read(&case.sql));
+            let actual = facts(&read(&case.sql, None).classified);
             if actual != case.expected {
                 writeln!(wrong, "{}\n  expected {}\n  actual   {actual}\n  {}", case.place, case.expected, case.sql)
                     .unwrap();

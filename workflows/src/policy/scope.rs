@@ -132,6 +132,11 @@ impl Scope {
         self.steady
     }
 
+    /// Whether a condition here looks at the statement's own text, so that no other statement's verdict stands for it.
+    pub fn looks_at_text(&self) -> bool {
+        self.looks_at.iter().any(|fact| (fact.root, fact.field) == ("op", "text"))
+    }
+
     /// What is hidden in results.
     pub const fn mask(&self) -> &Arc<Mask> {
         &self.mask

@@ -52,7 +52,7 @@ fn what_is_classed_as_reading_runs_in_a_read_only_transaction() {
     let (mut asked, mut ran) = (0, 0);
     for case in corpus() {
         let sql = case.sql.clone();
-        let operations = deep(move || read(&sql)).operations;
+        let operations = deep(move || read(&sql, None).classified.operations.clone());
         let reads = operations.iter().all(|operation| {
             matches!(operation.act, Act::Read | Act::Session | Act::Transaction)
                 && !operation.writes

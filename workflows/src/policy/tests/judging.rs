@@ -178,6 +178,19 @@ fn a_scope_is_steady_unless_something_in_it_moves() {
 }
 
 #[test]
+fn a_scope_says_whether_it_looks_at_the_text_itself() {
+    let base = WORLD.split("[[rule]]").next().unwrap();
+    let target = name("orders-prod");
+    for (when, looks) in
+        [("op.writes", false), ("\"t\" in op.objects", false), ("op.writes && op.text.contains(\"x\")", true)]
+    {
+        let policy = policy(&format!("{base}[[rule]]\nname = \"r\"\ndo = \"deny\"\nwhen = '{when}'\n"));
+        let scope = policy.seated(&seat("ada@example.com", &target, Access::Read), now()).unwrap();
+        assert_eq!((scope.looks_at_text(), scope.steady()), (looks, true), "{when}");
+    }
+}
+
+#[test]
 fn masks_are_united_and_lifted_for_those_who_may_see() {
     let target = name("orders-prod");
     let more = format!("{WORLD}\n[[mask]]\nname = \"more\"\ndetect = [\"iban\"]\n");

@@ -1,0 +1,70 @@
+//! Texts that differ in their values only, one after the other in one session: what one is told, another is not.
+
+use tokio_postgres::SimpleQueryMessage;
+
+use super::world::{World, mask, open};
+
+const TABLE: &str = "CREATE TABLE customers (id int, email text, note text);
+     INSERT INTO customers SELECT n, 'person' || n || '@example.com', 'note ' || n FROM generate_series(1, 40) n";
+
+#[tokio::test]
+async fn a_rule_about_the_text_sees_each_text() {
+    let rule = "[[rule]]\nname = \"no thirteen\"\nwhen = 'op.text.contains(\"13\")'\ndo = \"deny\"\nbecause = \"bad luck\"\n";
+    let world = World::start(rule.to_owned()).await;
+    world.admin(TABLE).await;
+    let client = world.client().await;
+    for round in 0..3 {
+        for id in [12, 13, 14, 13, 12] {
+            let done = client.simple_query(&format!("SELECT note FROM customers WHERE id = {id}")).await;
+            assert_eq!(done.is_ok(), id != 13, "round {round}, {id}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_rule_about_what_narrows_sees_each_value() {
+    let rule =
+        "[[rule]]\nname = \"bulk\"\nwhen = 'op.writes && !op.bounded'\ndo = \"deny\"\nbecause = \"too much\"\n";
+    let world = World::start(rule.to_owned()).await;
+    world.admin(TABLE).await;
+    let client = world.client().await;
+    for (condition, passes) in [
+        ("id > 39", true),
+        ("id > 0", false),
+        ("id > 38", true),
+        ("id > -1", false),
+        ("id = 1", true),
+        ("id = 0", true),
+        ("note LIKE 'note 1%'", true),
+        ("note LIKE '%'", false),
+        ("1 = 2", true),
+        ("1 = 1", false),
+    ] {
+        let done = client.simple_query(&format!("DELETE FROM customers WHERE {condition}")).await;
+        assert_eq!(done.is_ok(), passes, "{condition}: {done:?}");
+    }
+}
+
+#[tokio::test]
+async fn masks_and_the_recording_see_each_text() {
+    let world = World::start_with(open(), mask(&["customers.email"], &[])).await;
+    world.admin(TABLE).await;
+    let client = world.client().await;
+    let mut asked = Vec::new();
+    for id in 1..=20 {
+        for (column, hidden) in [("email || ''", true), ("note || ''", false)] {
+            let text = format!("SELECT {column} FROM customers WHERE id = {id}");
+            let rows = client.simple_query(&text).await.unwrap();
+            let row =
+                rows.iter().find_map(|row| if let SimpleQueryMessage::Row(row) = row { Some(row) } else { None });
+            let shown = row.unwrap().get(0).unwrap();
+            assert_eq!(!shown.contains(&id.to_string()), hidden, "{text}: {shown}");
+            asked.push(text);
+        }
+    }
+    drop(client);
+    for (number, text) in asked.iter().enumerate() {
+        let line = format!("intent {} {text}", number + 1);
+        world.until(|| world.lines().iter().any(|told| told.starts_with(&line))).await;
+    }
+}
