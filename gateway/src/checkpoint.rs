@@ -329,7 +329,7 @@ fn shut(denial: &Denial) -> Told {
         code: "42501",
         message: format!("refused by rule `{}`", denial.rule),
         detail: denial.because.clone(),
-        hint: String::new(),
+        ..Told::default()
     }
 }
 

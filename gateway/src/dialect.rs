@@ -18,6 +18,8 @@ pub(crate) struct Told {
     pub(crate) message: String,
     pub(crate) detail: String,
     pub(crate) hint: String,
+    /// Where in the statement the mistake is, in characters from 1, as the target counts; none elsewhere.
+    pub(crate) position: Option<u32>,
 }
 
 /// Why a conversation cannot go on.
@@ -139,6 +141,10 @@ pub(crate) trait Dialect {
 
     /// Keeps a waiting client informed, `again` once a minute; resolves if it leaves or cancels. Cancel-safe.
     async fn held(&mut self, again: &Told, record: &mut Record<'_>) -> Result<Gone, Broken>;
+
+    /// What the target itself says against a turn that nobody here could read, if it cannot read it either: then nobody
+    /// has to be asked about a slip of the pen. Bounded in time, never runs the turn; in doubt it finds nothing.
+    async fn mistake(&mut self, turn: &Self::Turn) -> Option<Told>;
 
     /// What the turn would touch, in lines for whoever decides. Bounded in time; never fails, never runs the turn.
     async fn preview(&mut self, turn: &Self::Turn) -> Vec<String>;

@@ -158,6 +158,12 @@ impl<'a> Record<'a> {
         self.put(EventRef::Hold { op, request, rule })
     }
 
+    /// What was counted as held turned out to be nothing to ask about.
+    pub(crate) fn not_held(&mut self) {
+        self.book.totals.held = self.book.totals.held.saturating_sub(1);
+        self.book.totals.refused += 1;
+    }
+
     /// The hold came to an end.
     pub(crate) fn settled(&mut self, op: u32, outcome: &str, by: &str, because: &str) -> Result<(), Broken> {
         self.put(EventRef::Settled { op, outcome, by, because })

@@ -48,6 +48,12 @@ pub(crate) async fn wait<D: Dialect>(
     let Some(text) = shown_text(dialect, &waiting.turn) else {
         return Ok(refuse(waiting, "42501", "it is too long to be shown to whoever must agree", None));
     };
+    if let Some(told) = dialect.mistake(&waiting.turn).await {
+        let mut record = Record::new(session.tape(), book);
+        record.settled(waiting.first, "refused", "", &told.message)?;
+        record.not_held();
+        return Ok(Decision::Refuse(waiting.turn, told));
+    }
     let impact = dialect.preview(&waiting.turn).await;
     // The intent is on the disk before anybody is asked.
     Record::new(session.tape(), book).flush().await?;
@@ -176,6 +182,7 @@ fn refuse<T>(waiting: Waiting<T>, code: &'static str, words: &str, id: Option<Re
         detail: format!("held by rule `{}`", waiting.rules),
         hint: id
             .map_or_else(String::new, |id| format!("the request was {id}; send the statement again to ask again")),
+        position: None,
     };
     Decision::Refuse(waiting.turn, told)
 }
@@ -227,7 +234,7 @@ fn notices(request: &Request, rules: &str, impact: &[String], workflows: &Workfl
         code: "00000",
         message: format!("held by rule `{rules}`: asked {asked} ({id}){until}. Ctrl-C withdraws it."),
         detail: impact.join("\n"),
-        hint: String::new(),
+        ..Told::default()
     };
     let message = format!("still held: {asked} asked ({id}){until}. Ctrl-C withdraws it.");
     (first, Told { code: "00000", message, ..Told::default() })

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 use workflows::operation::{Kind, Object, Operation};
 
-use crate::dialect::{Ask, Text};
+use crate::dialect::{Ask, Text, Told};
 use crate::postgres::catalog::Catalog;
 use crate::postgres::side::{Rows, Side, SideError, Way};
 use crate::postgres::wire::Bind;
@@ -32,6 +32,22 @@ const TRIGGERS: &str = "SELECT tgname FROM pg_catalog.pg_trigger WHERE tgrelid =
     AND NOT tgisinternal AND tgenabled <> 'D' AND tgtype & $2::pg_catalog.int2 <> 0 ORDER BY 1 LIMIT 10";
 const SIZE: &str =
     "SELECT reltuples::pg_catalog.int8 FROM pg_catalog.pg_class WHERE oid = pg_catalog.to_regclass($1)";
+
+/// `syntax_error`, see <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
+const SYNTAX_ERROR: &str = "42601";
+
+/// What the server says against a text that our own parser could not read, if its parser can't either. The text is
+/// parsed there and not run; several statements, and those that a newer parser knows, are no mistake.
+pub(super) async fn mistake(way: &Way, text: &[u8]) -> Option<Told> {
+    let parse = async { way.open(WITHIN).await?.parse(text).await };
+    match timeout(WITHIN, parse).await {
+        // Without a place in the text it is not its words that are wrong but how many statements there are.
+        Ok(Err(SideError::Server(error))) if error.code == SYNTAX_ERROR && error.position.is_some() => {
+            Some(Told { code: SYNTAX_ERROR, message: error.message, position: error.position, ..Told::default() })
+        }
+        _ => None,
+    }
+}
 
 /// The lines for all that a turn runs.
 pub(super) async fn lines(way: &Way, _catalog: &Catalog, asks: Vec<Ask>, raw: &[u8]) -> Vec<String> {

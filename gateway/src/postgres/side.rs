@@ -36,11 +36,32 @@ pub(super) enum SideError {
     #[error("the connection broke")]
     Io(#[from] std::io::Error),
     /// The server says no.
-    #[error("{0}")]
-    Server(String),
+    #[error("{}", .0.message)]
+    Server(ServerError),
+    /// The server says more than we want to hear.
+    #[error("the answer is too long")]
+    TooLong,
     /// The server's answer is none.
     #[error("the answer could not be read")]
     Answer(#[from] wire::Malformed),
+}
+
+/// What the server said against a statement.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct ServerError {
+    /// The SQLSTATE.
+    pub(super) code: String,
+    pub(super) message: String,
+    /// Where in the text, in characters from 1.
+    pub(super) position: Option<u32>,
+}
+
+impl ServerError {
+    fn of(frame: &[u8]) -> Self {
+        let field =
+            |letter| String::from_utf8_lossy(wire::error_field(frame, letter).unwrap_or_default()).into_owned();
+        Self { code: field(b'C'), message: field(b'M'), position: field(b'P').parse().ok() }
+    }
 }
 
 /// One of our own connections.
@@ -119,6 +140,14 @@ impl Side {
         Ok(frames.unwrap_or_default())
     }
 
+    /// Has a text parsed and nothing else: what the server says against it.
+    pub(super) async fn parse(&mut self, text: &[u8]) -> Result<(), SideError> {
+        let mut out = Vec::new();
+        wire::write_parse(&mut out, "", text, &[]);
+        wire::write_sync(&mut out);
+        self.ask(&out, |_| Ok(())).await.map(drop)
+    }
+
     /// Sends frames that end in a Sync and reads up to ReadyForQuery. Gives the last RowDescription.
     async fn ask(
         &mut self,
@@ -132,7 +161,7 @@ impl Side {
             let head = loop {
                 match wire::backend(&self.bytes)? {
                     Some(head) if total + head.len > MAX_ANSWER => {
-                        return Err(SideError::Server("the answer is too long".to_owned()));
+                        return Err(SideError::TooLong);
                     }
                     Some(head) if self.bytes.len() >= head.len => break head,
                     Some(_) | None => {}
@@ -146,11 +175,8 @@ impl Side {
             match head.tag {
                 b'D' => row(&frame)?,
                 b'T' => columns = Some(masking::columns(&frame)?),
-                b'E' => {
-                    let message = wire::error_field(&frame, b'M').unwrap_or_default();
-                    error = Some(String::from_utf8_lossy(message).into_owned());
-                }
-                b'Z' => return error.map_or(Ok(columns), |message| Err(SideError::Server(message))),
+                b'E' => error = Some(ServerError::of(&frame)),
+                b'Z' => return error.map_or(Ok(columns), |error| Err(SideError::Server(error))),
                 _ => {}
             }
         }

@@ -412,8 +412,8 @@ fn first_frame(bytes: &[u8]) -> Option<&[u8]> {
 
 fn words(severity: &str, told: &Told) -> Vec<u8> {
     let mut out = Vec::new();
-    let Told { code, message, detail, hint } = told;
-    wire::say(&mut out, Words { severity, code, message, detail, hint });
+    let Told { code, message, detail, hint, position } = told;
+    wire::say(&mut out, Words { severity, code, message, detail, hint, position: *position });
     out
 }
 

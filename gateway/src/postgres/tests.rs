@@ -1,5 +1,6 @@
 //! Real clients, the real loop, a real server. Policy and approvals are stand-ins until the engine is joined on.
 
+mod mistakes;
 mod portals;
 mod values;
 mod world;
@@ -199,6 +200,8 @@ async fn a_cancel_reaches_the_running_statement_and_no_other() {
     });
     assert_eq!(done.unwrap_err().code().unwrap().code(), "57014");
     token.cancel_query(tokio_postgres::NoTls).await.unwrap();
+    // The client doesn't wait until its request was read.
+    tokio::time::sleep(Duration::from_millis(500)).await;
     client.simple_query("SELECT pg_sleep(0.2)").await.unwrap();
 }
 

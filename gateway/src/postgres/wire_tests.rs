@@ -86,13 +86,14 @@ fn what_we_write_is_what_they_write() {
 fn they_read_what_we_say() {
     use fallible_iterator_as_std::fields;
     let mut out = Vec::new();
-    let words = Words { severity: "ERROR", code: "42501", message: "no\0pe", detail: "", hint: "ask" };
+    let words =
+        Words { severity: "ERROR", code: "42501", message: "no\0pe", detail: "", hint: "ask", position: Some(7) };
     say(&mut out, words);
     write_ready(&mut out, b'T');
     let mut bytes = BytesMut::from(&out[..]);
     let Some(Message::ErrorResponse(body)) = Message::parse(&mut bytes).unwrap() else { panic!("no error") };
     let all = fields(&body);
-    let expected = [(b'S', "ERROR"), (b'V', "ERROR"), (b'C', "42501"), (b'M', "no pe"), (b'H', "ask")];
+    let expected = [(b'S', "ERROR"), (b'V', "ERROR"), (b'C', "42501"), (b'M', "no pe"), (b'H', "ask"), (b'P', "7")];
     assert_eq!(all, expected.map(|(tag, text)| (tag, text.to_owned())).into());
     let Some(Message::ReadyForQuery(ready)) = Message::parse(&mut bytes).unwrap() else { panic!("not ready") };
     assert_eq!(ready.status(), b'T');

@@ -43,6 +43,8 @@ pub struct Classified {
     pub sets: Vec<(String, Option<String>)>,
     /// Streams that COPY … TO STDOUT sends, in order.
     pub copies: Vec<CopyOut>,
+    /// The parser found a mistake in it, and the target would most likely find it too.
+    pub mistaken: bool,
     /// The text that stands for this one: it differs in plain values only, at which nobody looks.
     pub alike: Option<Arc<Self>>,
 }
@@ -98,7 +100,8 @@ pub(super) fn read(text: &str, shape: Option<&Shape>) -> Reading {
     let parsed = match pg_query::parse(text, 0) {
         Ok(parsed) => parsed.protobuf,
         Err(pg_query::Error::Parse(why)) => {
-            return Classified::opaque(text, format!("not readable as SQL: {why}")).into();
+            let opaque = Classified::opaque(text, format!("not readable as SQL: {why}"));
+            return Classified { mistaken: true, ..opaque }.into();
         }
         Err(_) => return Classified::opaque(text, "not readable as SQL").into(),
     };

@@ -309,6 +309,10 @@ impl Walk {
                     self.set(&setting, constant(1));
                 } else {
                     self.facts.opaque("`set_config` of a setting that the text does not name");
+                    if !self.inert {
+                        // Any of them may change.
+                        self.names.sets.push(("all".to_owned(), None));
+                    }
                 }
             }
         }

@@ -128,6 +128,13 @@ impl Dialect for Talk {
         }
     }
 
+    async fn mistake(&mut self, turn: &Turn) -> Option<Told> {
+        // In a batch the text went to the target already, with its Parse, and was answered there.
+        let ask = turn.first.as_ref().filter(|ask| turn.shape == Shape::Query && ask.classified.mistaken)?;
+        let Text::Here(range) = &ask.text else { return None };
+        preview::mistake(&self.way, self.raw(turn).get(range.clone())?).await
+    }
+
     async fn preview(&mut self, turn: &Turn) -> Vec<String> {
         let runs = turn.asks().filter(|ask| ask.runs);
         preview::lines(&self.way, &self.replies.catalog, runs.cloned().collect(), self.raw(turn)).await

@@ -1,8 +1,9 @@
 //! Texts that differ in their values only, one after the other in one session: what one is told, another is not.
 
 use tokio_postgres::SimpleQueryMessage;
+use workflows::request::What;
 
-use super::world::{World, mask, open};
+use super::world::{World, held_for, mask, open};
 
 const TABLE: &str = "CREATE TABLE customers (id int, email text, note text);
      INSERT INTO customers SELECT n, 'person' || n || '@example.com', 'note ' || n FROM generate_series(1, 40) n";
@@ -66,5 +67,32 @@ async fn masks_and_the_recording_see_each_text() {
     for (number, text) in asked.iter().enumerate() {
         let line = format!("intent {} {text}", number + 1);
         world.until(|| world.lines().iter().any(|told| told.starts_with(&line))).await;
+    }
+}
+
+#[tokio::test]
+async fn an_approval_is_bound_to_the_values_of_settings() {
+    let world = World::start(held_for("DELETE")).await;
+    world.admin(TABLE).await;
+    let client = world.client().await;
+    let ask = async || {
+        let (done, print) = tokio::join!(client.simple_query("DELETE FROM customers"), async {
+            let request = world.pending().await;
+            world.deny(&request).await;
+            let What::Operation { fingerprint, .. } = request.what else { panic!("not about an operation") };
+            fingerprint
+        });
+        assert!(done.is_err());
+        print
+    };
+    let mut prints = vec![ask().await];
+    assert_eq!(prints, [ask().await], "nothing has changed");
+    // The bytes of the text are the same each time; what is bound to it is not, where one value ends included.
+    let statement = client.prepare("SELECT set_config($1, $2, false)").await.unwrap();
+    for (name, value) in [("a.b", Some("c")), ("a.bc", Some("")), ("a.bc", None), ("a.b", Some("d"))] {
+        client.query(&statement, &[&name, &value]).await.unwrap();
+        let print = ask().await;
+        assert!(!prints.contains(&print), "{name} = {value:?}");
+        prints.push(print);
     }
 }

@@ -29,12 +29,15 @@ pub(crate) struct Words<'a> {
     pub(crate) message: &'a str,
     pub(crate) detail: &'a str,
     pub(crate) hint: &'a str,
+    /// In the text of the statement, in characters from 1.
+    pub(crate) position: Option<u32>,
 }
 
 /// `E` of a server, or `N` where the severity is a notice.
 pub(crate) fn say(to: &mut Vec<u8>, words: Words<'_>) {
     let tag = if words.severity == "NOTICE" { b'N' } else { b'E' };
     frame(to, tag, |to| {
+        let position = words.position.map(|position| position.to_string()).unwrap_or_default();
         let fields = [
             (b'S', words.severity),
             (b'V', words.severity),
@@ -42,6 +45,7 @@ pub(crate) fn say(to: &mut Vec<u8>, words: Words<'_>) {
             (b'M', words.message),
             (b'D', words.detail),
             (b'H', words.hint),
+            (b'P', &position),
         ];
         for (letter, field) in fields.into_iter().filter(|(_, field)| !field.is_empty()) {
             to.push(letter);
