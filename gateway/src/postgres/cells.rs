@@ -5,6 +5,10 @@ use workflows::verdict::Mask;
 use crate::mask::Scanner;
 use crate::postgres::wire::{Cells, HEAD, Malformed};
 
+mod stars;
+
+use stars::{json, nested, star};
+
 /// What happens to a column's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Hide {
@@ -20,6 +24,8 @@ pub(super) enum Hide {
     Numeric,
     /// Stars.
     Star,
+    /// Stars in the places of an array or a composite, which stays one.
+    Nested,
     /// Stars that are still JSON; a binary `jsonb` keeps its first byte.
     Json { binary: bool },
     /// NULL.
@@ -34,6 +40,8 @@ enum Sort {
     Jsonb,
     /// Text inside a structure: arrays, composites, and types that the server does not bring along.
     Nested,
+    /// Documents inside an array.
+    Documents,
     Int8,
     Numeric,
     /// Anything that holds no text.
@@ -47,9 +55,9 @@ fn sort(kind: u32) -> Sort {
         114 => Sort::Json,
         3802 => Sort::Jsonb,
         // Arrays of the above, record, record[], tsvector, tsvector[], jsonpath
-        1002 | 1003 | 1009 | 1014 | 1015 | 1263 | 143 | 199 | 3807 | 2249 | 2287 | 3614 | 3643 | 4072 | 4073 | 0 => {
-            Sort::Nested
-        }
+        1002 | 1003 | 1009 | 1014 | 1015 | 1263 | 143 | 2249 | 2287 | 3614 | 3643 | 4072 | 4073 | 0 => Sort::Nested,
+        // json[], jsonb[]
+        199 | 3807 => Sort::Documents,
         20 => Sort::Int8,
         1700 => Sort::Numeric,
         kind if kind >= 16_384 => Sort::Nested,
@@ -65,10 +73,10 @@ impl Hide {
             (Sort::Text, true, _) => Self::Star,
             (Sort::Json, true, _) => Self::Json { binary: false },
             (Sort::Jsonb, true, _) => Self::Json { binary },
-            (Sort::Nested, true, _) if !binary => Self::Star,
-            // Stars inside a binary structure would be no structure any more.
-            (Sort::Nested | Sort::Int8 | Sort::Numeric | Sort::Other, true, _) => Self::Null,
-            (Sort::Text | Sort::Json | Sort::Jsonb | Sort::Nested, false, true) => Self::Scan,
+            (Sort::Nested, true, _) if !binary => Self::Nested,
+            // Stars inside a binary structure would be no structure any more, and in an array of documents no documents.
+            (Sort::Nested | Sort::Documents | Sort::Int8 | Sort::Numeric | Sort::Other, true, _) => Self::Null,
+            (Sort::Text | Sort::Json | Sort::Jsonb | Sort::Nested | Sort::Documents, false, true) => Self::Scan,
             (Sort::Int8, false, true) if binary => Self::Int8,
             (Sort::Numeric, false, true) if binary => Self::Numeric,
             (Sort::Int8 | Sort::Numeric, false, true) => Self::Number,
@@ -92,6 +100,11 @@ impl Hide {
             Self::Numeric => numeric(value).is_some_and(|digits| !found(&digits, scanner)),
             Self::Star => {
                 star(value);
+                *hidden += 1;
+                return true;
+            }
+            Self::Nested => {
+                nested(value);
                 *hidden += 1;
                 return true;
             }
@@ -129,40 +142,6 @@ fn numeric(value: &[u8]) -> Option<Vec<u8>> {
     digits.drain(..zeros);
     digits.truncate(64);
     Some(digits)
-}
-
-/// Stars; of an e-mail address its first letter, the `@`, and the last label stay.
-fn star(value: &mut [u8]) {
-    let keep = mail(value);
-    let last = value.len();
-    for (at, byte) in value.iter_mut().enumerate() {
-        let stays = keep.is_some_and(|(sign, dot)| at == 0 || at == sign || (at >= dot && at < last));
-        if !stays {
-            *byte = b'*';
-        }
-    }
-}
-
-/// Where the `@` and the last dot of an address are, if the whole value looks like one.
-fn mail(value: &[u8]) -> Option<(usize, usize)> {
-    let sign = value.iter().position(|byte| *byte == b'@').filter(|at| *at > 0)?;
-    let dot = value.iter().rposition(|byte| *byte == b'.').filter(|at| *at > sign + 1)?;
-    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"._%+-@".contains(byte);
-    let label = value.get(dot + 1..)?;
-    let fits = value.iter().all(plain) && value.iter().rposition(|byte| *byte == b'@') == Some(sign);
-    (fits && (2..=10).contains(&label.len()) && label.iter().all(u8::is_ascii_alphabetic)).then_some((sign, dot))
-}
-
-/// Stars between quotes, so that a client can still read it.
-fn json(value: &mut [u8]) {
-    match value {
-        [] => {}
-        [one] => *one = b'0',
-        [first, middle @ .., last] => {
-            (*first, *last) = (b'"', b'"');
-            middle.fill(b'*');
-        }
-    }
 }
 
 /// Hides the cells of a row that begins with its count at `at`. Everything moves down to `to`; gives where it ends there

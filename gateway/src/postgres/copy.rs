@@ -115,7 +115,7 @@ impl CopyColumns {
             Hide::Scan | Hide::Number | Hide::Int8 | Hide::Numeric => {
                 *hidden += scanner.map_or(0, |scanner| scanner.mask(value).total());
             }
-            Hide::Star | Hide::Json { .. } | Hide::Null => {
+            Hide::Star | Hide::Nested | Hide::Json { .. } | Hide::Null => {
                 value.fill(b'*');
                 *hidden += 1;
             }

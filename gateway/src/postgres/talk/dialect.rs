@@ -129,10 +129,15 @@ impl Dialect for Talk {
     }
 
     async fn mistake(&mut self, turn: &Turn) -> Option<Told> {
-        // In a batch the text went to the target already, with its Parse, and was answered there.
-        let ask = turn.first.as_ref().filter(|ask| turn.shape == Shape::Query && ask.classified.mistaken)?;
-        let Text::Here(range) = &ask.text else { return None };
-        preview::mistake(&self.way, self.raw(turn).get(range.clone())?).await
+        // One is enough, whichever it is: the target would carry out nothing of the turn from there on, and we let
+        // nothing of it pass.
+        let ask = turn.asks().find(|ask| ask.classified.mistaken)?;
+        let text = match &ask.text {
+            Text::Here(range) => self.raw(turn).get(range.clone())?,
+            Text::Kept(text) => text,
+            Text::Nothing => return None,
+        };
+        preview::mistake(&self.way, text).await
     }
 
     async fn preview(&mut self, turn: &Turn) -> Vec<String> {

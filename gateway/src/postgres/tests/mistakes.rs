@@ -1,6 +1,7 @@
 //! A slip of the pen is told at once, in the server's own words. Nobody is asked about it, and nothing of it runs.
 
-use super::world::{World, closed_for};
+use super::world::{Raw, World, closed_for};
+use super::{bind, execute, parse, query, sync};
 
 /// The rule that ships: what can't be read is held.
 const HELD: &str = "[[rule]]\nname = \"unreadable\"\nwhen = 'op.opaque'\ndo = \"hold\"\napproval = { from = \"group:dba\", people = 1, within = \"10m\" }\n";
@@ -34,6 +35,18 @@ async fn a_typo_in_a_transaction_aborts_it_as_the_server_would() {
     client.batch_execute("ROLLBACK").await.unwrap();
     let error = client.prepare("SELEC 1").await.unwrap_err();
     assert_eq!(error.code().unwrap().code(), "42601");
+    // Parse, Bind and Execute in one batch, as most drivers send them: inside a transaction and outside.
+    let mut raw = Raw::connect(&world).await;
+    for (before, status) in [("SELECT 1", b'I'), ("BEGIN", b'E')] {
+        raw.send(&query(before)).await;
+        raw.until(b'Z').await;
+        raw.send(&[parse("", "SELEC 1"), bind("", ""), execute(""), sync()].concat()).await;
+        let all = raw.until(b'Z').await;
+        let error = all.iter().find(|(tag, _)| *tag == b'E').unwrap();
+        let words = String::from_utf8_lossy(&error.1).replace('\0', " ");
+        assert!(words.contains("C42601 Msyntax error at or near \"SELEC\" P1"), "{words}");
+        assert_eq!(all.last().unwrap().1, [status], "after {before}");
+    }
     assert_eq!(client.query_one("SELECT count(*) FROM t", &[]).await.unwrap().get::<_, i64>(0), 0);
 }
 
