@@ -15,7 +15,7 @@ use crate::postgres::link::{LARGE, Link};
 use crate::postgres::masking::Sight;
 use crate::postgres::reply::{self, Next, Replies};
 use crate::postgres::side::Way;
-use crate::postgres::turn::{Shape, Turn, changes_meaning, changes_reading};
+use crate::postgres::turn::{Shape, Turn, changes_meaning, changes_reading, moves_names};
 use crate::postgres::upstream::{self, CancelKey};
 use crate::postgres::wire::{self, HEAD, Words};
 use crate::record::Record;
@@ -379,6 +379,9 @@ impl Talk {
                 });
             }
             self.settings = Some(hash.finalize().into());
+        }
+        let all = || turn.asks().flat_map(|ask| ask.inner.iter().chain([&ask.classified]));
+        if all().any(|classified| moves_names(classified)) {
             self.replies.sight = self.replies.sight.max(Sight::Schemas);
         }
     }

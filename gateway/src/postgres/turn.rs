@@ -345,6 +345,12 @@ pub(super) fn changes_meaning(classified: &Classified) -> bool {
         || classified.operations.iter().any(|one| matches!(one.act, Act::Opaque | Act::Define) || calls(one))
 }
 
+/// Whether it may change in which schema a name without one is found. A role's own schema stands in the default path.
+pub(super) fn moves_names(classified: &Classified) -> bool {
+    let paths = ["search_path", "role", "session_authorization", "all"];
+    classified.sets.iter().any(|(name, _)| paths.contains(&name.as_str()))
+}
+
 /// Whether it may change how later texts are read. The target tells so only at the next ReadyForQuery.
 pub(super) fn changes_reading(classified: &Classified) -> bool {
     let reads = ["client_encoding", "names", "standard_conforming_strings", "backslash_quote", "all"];

@@ -96,3 +96,23 @@ async fn an_approval_is_bound_to_the_values_of_settings() {
         prints.push(print);
     }
 }
+
+#[tokio::test]
+async fn only_a_setting_that_moves_names_hides_all_of_a_copy() {
+    let world = World::start_with(open(), mask(&["customers.email"], &[])).await;
+    world.admin(TABLE).await;
+    for (set, shown) in [
+        // What drivers send when they come.
+        (
+            "SET extra_float_digits = 3; SET application_name = 'x'; SET DateStyle = 'ISO'",
+            "SET\nSET\nSET\n7\tnote 7\n",
+        ),
+        // Our own connection can't see what the name means now.
+        ("SET search_path = public", "SET\n*\t******\n"),
+        ("SET SCHEMA 'public'", "SET\n*\t******\n"),
+        ("RESET ALL", "RESET\n*\t******\n"),
+    ] {
+        let text = format!("{set}; COPY (SELECT id, note FROM customers WHERE id = 7) TO STDOUT");
+        assert_eq!(world.psql(&text).await.out, shown, "{set}");
+    }
+}
