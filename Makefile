@@ -30,7 +30,7 @@ demo:
 # nextest where it is installed, since its report is easier to read; it leaves out the examples in documentation.
 # It is not installed for you: that would build for minutes, and `cargo test` runs the same tests.
 test:
-	@.ci/setup build postgres
+	@.ci/setup build postgres drivers
 	@if command -v cargo-nextest >/dev/null 2>&1; then \
 		set -ex; cargo nextest run --workspace --no-fail-fast $(ARGS); cargo test --workspace --doc $(ARGS); \
 	else \

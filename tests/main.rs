@@ -12,6 +12,7 @@
 )]
 
 mod architecture;
+mod drivers;
 mod evidence;
 mod expiry;
 mod holds;
