@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use workflows::clock::Span;
+use workflows::evidence::Anchors;
 use workflows::evidence::recording::{Ending, Event, Reader};
 use workflows::target::Access;
 
@@ -97,4 +98,54 @@ async fn the_audit_log_tells_the_story_and_verifies() {
     let entries = page.entries.into_iter().map(Ok::<_, std::convert::Infallible>);
     let report = workflows::evidence::verify(entries, &page.heads, world.workflows().audit_key()).unwrap();
     assert_eq!(report.unsigned, 0, "{report:?}");
+}
+
+/// The log says what each recording is, while its session goes on and at its end; whoever makes one anew is found.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_audit_log_says_what_each_recording_is() {
+    let (world, hand) = World::with_clock().await;
+    let recordings = world.folder.path().join("recordings");
+    let mut ended = world.psql("ada").await;
+    ended.ask("SELECT 41 + 1 AS answer;", "42").await;
+    ended.quit().await;
+    let mut open = world.psql("alan").await;
+    open.ask("SELECT 43 + 1 AS answer;", "44").await;
+    let anchors = async || {
+        let mut anchors = Anchors::default();
+        let page = world.workflows().audit_page(0, 10_000).await.unwrap();
+        page.entries.iter().for_each(|entry| anchors.note(entry));
+        (anchors, page.entries.iter().filter(|entry| entry.verb == "anchor").count())
+    };
+    let (so_far, none) = anchors().await;
+    let compared = so_far.compare(std::slice::from_ref(&recordings));
+    assert_eq!((compared.sound, compared.unbound, compared.faults.as_slice(), none), (2, 1, &[][..], 0));
+    // Five minutes later the open one is bound as well, and again only when something was added.
+    for wanted in [1, 1, 2] {
+        if wanted == 2 {
+            open.ask("SELECT 44 + 1 AS answer;", "45").await;
+            tokio::time::sleep(Duration::from_millis(600)).await;
+        }
+        hand.advance(Span::minutes(5));
+        tokio::time::sleep(Duration::from_millis(600)).await;
+        assert_eq!(anchors().await.1, wanted);
+    }
+    let (all, _) = anchors().await;
+    let compared = all.compare(std::slice::from_ref(&recordings));
+    assert_eq!((compared.sound, compared.unbound, compared.faults.len()), (2, 0, 0), "{compared:?}");
+    // Each of these leaves files that are sound by themselves.
+    let paths = files(&recordings);
+    let [one, other] = paths.as_slice() else { panic!("two recordings: {paths:?}") };
+    let (first, second) = (std::fs::read(one).unwrap(), std::fs::read(other).unwrap());
+    let fault = |what: &str| {
+        let compared = all.compare(std::slice::from_ref(&recordings));
+        assert!(compared.faults.iter().any(|fault| fault.contains(what)), "{what}: {compared:?}");
+    };
+    std::fs::write(one, &second).unwrap();
+    fault("is that of");
+    std::fs::write(one, first.get(..first.len() - 20).unwrap()).unwrap();
+    fault("is not what was recorded");
+    std::fs::remove_file(one).unwrap();
+    fault("is missing");
+    std::fs::write(one, &first).unwrap();
+    assert!(all.compare(std::slice::from_ref(&recordings)).faults.is_empty());
 }

@@ -131,5 +131,15 @@ async fn after_sigkill_nothing_flagged_has_passed_and_the_evidence_is_whole() {
         .arg(&path)
         .output()
         .unwrap();
-    assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
+    let said = String::from_utf8_lossy(&verified.stdout);
+    assert!(verified.status.success(), "{said}");
+    // The session that was killed is told of as far as the log knows of it.
+    assert!(said.contains("recordings are what the log says; of 2 it says only that they were begun"), "{said}");
+    let recording = crate::world::files(&world.folder.path().join("recordings")).pop().unwrap();
+    std::fs::remove_file(recording).unwrap();
+    let verified =
+        Command::new(env!("CARGO_BIN_EXE_countersign")).args(["audit", "verify", "--config"]).arg(&path).output();
+    let verified = verified.unwrap();
+    let said = String::from_utf8_lossy(&verified.stdout);
+    assert!(!verified.status.success() && said.contains("is missing: "), "{said}");
 }

@@ -287,6 +287,12 @@ pub struct VerifyArgs {
     /// The public key of the log [default: the configuration's]
     #[arg(long, value_name = "KEY")]
     pub key: Option<String>,
+    /// A folder of recordings that are compared with the log, any number of times [default: the configuration's]
+    #[arg(long, value_name = "FOLDER")]
+    pub recordings: Vec<PathBuf>,
+    /// Compare no recordings
+    #[arg(long, conflicts_with = "recordings")]
+    pub without_recordings: bool,
     /// The configuration
     #[arg(long, value_name = "FILE", default_value = "countersign.toml")]
     pub config: PathBuf,

@@ -1,4 +1,5 @@
-//! `countersign audit verify`. Offline: a file, signed heads, a key; or the store and keys of the configuration.
+//! `countersign audit verify`. Offline: a file, signed heads, a key; or the store and keys of the configuration. And the
+//! recordings, as far as the log says what they are.
 
 use std::fs;
 use std::io::BufReader;
@@ -6,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use serde::Serialize;
-use workflows::evidence::{Entry, Fault, HeadsFile, Report, SignedNote, VerifyingKey, read_lines, verify};
+use workflows::evidence::{
+    Anchors, Compared, Entry, Fault, HeadsFile, Report, SignedNote, VerifyingKey, read_lines, verify,
+};
 
 use super::Desk;
 use crate::cli::VerifyArgs;
@@ -21,6 +24,8 @@ struct Verified {
     /// Of these, how many come from outside of the store.
     witnessed: usize,
     unsigned: i64,
+    /// What became of the recordings; nothing where they were not compared.
+    recordings: Option<Compared>,
 }
 
 /// What a log without a witness is worth.
@@ -30,26 +35,33 @@ const NO_WITNESS: &str = "no signed head outside of the store was compared: a lo
 pub(super) async fn run(args: VerifyArgs, desk: &Desk<'_>) -> Result<ExitCode, Failure> {
     // Reading the configuration enters its folder.
     let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
-    let args = VerifyArgs { file: args.file.map(absolute), heads: args.heads.map(absolute), ..args };
-    let (outcome, witness) = match &args.file {
+    let args = VerifyArgs {
+        file: args.file.map(absolute),
+        heads: args.heads.map(absolute),
+        recordings: args.recordings.into_iter().map(absolute).collect(),
+        ..args
+    };
+    let found = match &args.file {
         Some(file) => of_file(&args, file)?,
         None => of_store(&args).await?,
     };
-    let verified = Verified::of(&outcome, &witness, args.without_witness);
+    let verified = Verified::of(found, args.without_witness);
     desk.screen.show(&verified, || format!("{}\n", verified.words))?;
     Ok(if verified.sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 impl Verified {
-    fn of(outcome: &Result<Report, Fault>, witness: &Witness, without_witness: bool) -> Self {
+    fn of(Found { outcome, witness, recordings }: Found, without_witness: bool) -> Self {
         match outcome {
             Ok(report) => Self {
-                sound: witness.notes > 0 || without_witness,
-                words: words(report, witness),
+                sound: (witness.notes > 0 || without_witness)
+                    && recordings.as_ref().is_none_or(|compared| compared.faults.is_empty()),
+                words: words(&report, &witness) + &of_recordings(recordings.as_ref()),
                 entries: report.head.seq,
                 signed_heads: report.heads,
                 witnessed: witness.notes,
                 unsigned: report.unsigned,
+                recordings,
             },
             Err(fault) => Self {
                 sound: false,
@@ -58,6 +70,7 @@ impl Verified {
                 signed_heads: 0,
                 witnessed: witness.notes,
                 unsigned: 0,
+                recordings: None,
             },
         }
     }
@@ -84,6 +97,27 @@ fn words(report: &Report, witness: &Witness) -> String {
     words
 }
 
+fn of_recordings(compared: Option<&Compared>) -> String {
+    let Some(Compared { sound, unbound, faults }) = compared else {
+        return "\nthe recordings were not compared; name their folder with --recordings".to_owned();
+    };
+    let mut words = format!("\n{sound} recordings are what the log says");
+    if *unbound > 0 {
+        let unbound = format!(
+            "; of {unbound} it says only that they were begun, since their sessions go on or were killed within minutes"
+        );
+        words.push_str(&unbound);
+    }
+    for fault in faults {
+        words.push('\n');
+        words.push_str(fault);
+    }
+    if !faults.is_empty() {
+        words.push_str("\nif they were moved, name each folder with --recordings");
+    }
+    words
+}
+
 /// What the files outside of the store held.
 #[derive(Debug, Default)]
 struct Witness {
@@ -91,9 +125,18 @@ struct Witness {
     torn: bool,
 }
 
-type Outcome = (Result<Report, Fault>, Witness);
+struct Found {
+    outcome: Result<Report, Fault>,
+    witness: Witness,
+    recordings: Option<Compared>,
+}
 
-fn of_file(args: &VerifyArgs, file: &Path) -> Result<Outcome, Failure> {
+/// Compares recordings with a log that is sound: any other says nothing.
+fn compare(outcome: &Result<Report, Fault>, anchors: &Anchors, folders: &[PathBuf]) -> Option<Compared> {
+    (outcome.is_ok() && !folders.is_empty()).then(|| anchors.compare(folders))
+}
+
+fn of_file(args: &VerifyArgs, file: &Path) -> Result<Found, Failure> {
     let beside = || {
         let mut name = file.as_os_str().to_owned();
         name.push(".heads");
@@ -114,12 +157,21 @@ fn of_file(args: &VerifyArgs, file: &Path) -> Result<Outcome, Failure> {
     let (heads, witness) = read_heads(&files)?;
     let log =
         fs::File::open(file).map_err(|error| Failure::new(format!("`{}` can't be read: {error}", file.display())))?;
-    Ok((verify(read_lines(BufReader::new(log)), &heads, &key), witness))
+    let mut anchors = Anchors::default();
+    let entries = read_lines(BufReader::new(log)).inspect(|entry| entry.iter().for_each(|entry| anchors.note(entry)));
+    let outcome = verify(entries, &heads, &key);
+    let recordings = compare(&outcome, &anchors, &args.recordings);
+    Ok(Found { outcome, witness, recordings })
 }
 
 /// Reads the store as it is; whether a server runs beside it makes no difference.
-async fn of_store(args: &VerifyArgs) -> Result<Outcome, Failure> {
+async fn of_store(args: &VerifyArgs) -> Result<Found, Failure> {
     let config = super::load(&args.config)?;
+    let folders = match args.recordings.as_slice() {
+        _ if args.without_recordings => Vec::new(),
+        [] => vec![config.recordings.path.clone()],
+        named => named.to_vec(),
+    };
     let key = match &args.key {
         Some(key) => parse_key(key)?,
         None => read_key(&config.keys.path)?,
@@ -131,15 +183,18 @@ async fn of_store(args: &VerifyArgs) -> Result<Outcome, Failure> {
     // Heads first, then entries: a log that grows meanwhile is never taken for one that was cut off.
     let (mut heads, witness) = read_heads(&witnesses)?;
     let workflows = super::open(config).await?;
-    let (mut entries, mut from) = (Vec::<Entry>::new(), 0);
+    let (mut entries, mut anchors, mut from) = (Vec::<Entry>::new(), Anchors::default(), 0);
     loop {
         let page = workflows.audit_page(from, 10_000).await.map_err(|error| Failure::new(error.to_string()))?;
         heads.extend(page.heads);
         let Some(last) = page.entries.last() else { break };
         from = last.seq.saturating_add(1);
+        page.entries.iter().for_each(|entry| anchors.note(entry));
         entries.extend(page.entries);
     }
-    Ok((verify(entries.into_iter().map(Ok::<_, std::convert::Infallible>), &heads, &key), witness))
+    let outcome = verify(entries.into_iter().map(Ok::<_, std::convert::Infallible>), &heads, &key);
+    let recordings = compare(&outcome, &anchors, &folders);
+    Ok(Found { outcome, witness, recordings })
 }
 
 fn parse_key(text: &str) -> Result<VerifyingKey, Failure> {
@@ -201,13 +256,13 @@ mod tests {
             heads: 3,
             unsigned: 0,
         };
-        let outcome = Ok(report);
-        let none = Verified::of(&outcome, &Witness::default(), false);
+        let found = |witness| Found { outcome: Ok(report.clone()), witness, recordings: None };
+        let none = Verified::of(found(Witness::default()), false);
         assert!(!none.sound && !none.words.contains("sound"), "{}", none.words);
         assert!(none.words.contains("no signed head outside of the store was compared"), "{}", none.words);
-        let wanted = Verified::of(&outcome, &Witness::default(), true);
+        let wanted = Verified::of(found(Witness::default()), true);
         assert!(wanted.sound && wanted.words.contains("no signed head outside of the store was compared"));
-        let witnessed = Verified::of(&outcome, &Witness { notes: 3, torn: false }, false);
+        let witnessed = Verified::of(found(Witness { notes: 3, torn: false }), false);
         assert!(witnessed.sound && witnessed.words.starts_with("the audit log is sound"));
     }
 

@@ -1,6 +1,7 @@
 //! The one sweep: what time alone changes is noted here. No promise depends on it; it is bookkeeping, it takes no
 //! input, any number of nodes may run it, and running it twice changes nothing more.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -28,11 +29,13 @@ pub const REMIND_BEFORE: Span = Span::minutes(5);
 const NODE_LOST: Span = Span::seconds(60);
 /// How often a node that lives says so.
 const SEE_EVERY: Span = Span::seconds(10);
+/// How often the recordings of sessions that go on are bound to the audit log.
+pub const ANCHOR_EVERY: Span = Span::minutes(5);
 /// The longest pause between two sweeps.
 const PAUSE: Duration = Duration::from_secs(10);
 
 impl Workflows {
-    /// Runs until stopped: the sweep, the picture of what is live, the bell's relay and the signed heads.
+    /// Runs until stopped: the sweep, the picture of what is live, the bell's relay, the signed heads and the anchors.
     pub async fn run(&self, stop: CancellationToken) {
         let mut jobs = JoinSet::new();
         self.spawn(&mut jobs, &stop);
@@ -62,6 +65,24 @@ impl Workflows {
             engine.sign_heads(until).await;
             "the signed heads"
         });
+        let (engine, until) = (self.clone(), stop.clone());
+        jobs.spawn(async move {
+            engine.anchor_all(until).await;
+            "the anchors of recordings"
+        });
+    }
+
+    async fn anchor_all(&self, stop: CancellationToken) {
+        let mut done = BTreeMap::new();
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = self.clock().sleep_until(self.now().plus(ANCHOR_EVERY)) => {}
+            }
+            if let Err(error) = self.anchor_recordings(&mut done).await {
+                warn!(error = &error as &dyn std::error::Error, "recordings could not be bound to the audit log");
+            }
+        }
     }
 
     async fn sign_heads(&self, stop: CancellationToken) {

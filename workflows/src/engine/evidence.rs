@@ -1,5 +1,7 @@
 //! The audit log as people read it, its signed heads, and the outbox.
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 use tracing::warn;
 
@@ -7,7 +9,7 @@ use super::people::STORE_IS_GONE;
 use super::{Workflows, transact};
 use crate::clock::{Span, Timestamp};
 use crate::evidence::{Checkpoint, Entry, SignedNote, VerifyingKey};
-use crate::id::NoticeId;
+use crate::id::{NoticeId, SessionId};
 use crate::identity::{Authenticated, Identity};
 use crate::notice::Notice;
 use crate::store::audit::{self, Note};
@@ -103,6 +105,39 @@ impl Workflows {
             }
             Err(error) => warn!(error = &error as &dyn std::error::Error, "the file of signed heads was lost"),
         }
+    }
+
+    /// Binds the recordings of this process's sessions to the log as far as they have come, so that what was recorded can
+    /// be shown to be unchanged before its session is over. `done` says how far they were bound before.
+    pub(crate) async fn anchor_recordings(&self, done: &mut BTreeMap<SessionId, i64>) -> Result<(), StoreError> {
+        let carried = self.inner.carried.borrow().clone();
+        done.retain(|session, _| carried.contains_key(session));
+        let mut heads = Vec::new();
+        for (session, anchor) in carried {
+            if anchor.seq().is_none_or(|seq| done.get(&session).is_some_and(|done| *done >= seq)) {
+                continue;
+            }
+            // Where there is no head it has ended, or ends now because of this.
+            if let Some(Ok(head)) = anchor.flush().await {
+                heads.push((session, head));
+            }
+        }
+        for some in heads.chunks(100) {
+            let outcome: Result<(), AuditError> = transact!(self, AuditError, |tx| {
+                let now = self.now();
+                for (session, head) in some {
+                    let (about, detail) = (session.to_string(), json!({ "head": head }));
+                    audit::append(tx, Note { actor: "countersign", verb: "anchor", about, detail }, now).await?;
+                }
+                Ok(())
+            });
+            match outcome {
+                Ok(()) | Err(AuditError::NotForYou) => {}
+                Err(AuditError::Store(error)) => return Err(error),
+            }
+            done.extend(some.iter().map(|(session, head)| (*session, head.seq)));
+        }
+        Ok(())
     }
 
     /// Notes that somebody looked at evidence.

@@ -3,7 +3,7 @@
 //! One reader refreshes the picture whenever the bell rings, and every few seconds; sessions only compare. A process
 //! that can't read the store for too long is blind and ends its sessions, since it could not learn of a revocation (G2).
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use tracing::{error, warn};
 
 use super::Workflows;
 use crate::clock::{Clock, Steady, Timestamp};
-use crate::evidence::recording::Tape;
+use crate::evidence::recording::{Anchor, Tape};
 use crate::id::{GrantId, SessionId};
 use crate::identity::Identity;
 use crate::policy::{Policy, Scope, Seat};
@@ -262,14 +262,14 @@ impl Life {
 #[derive(Debug)]
 pub(super) struct Carried {
     session: SessionId,
-    among: watch::Sender<BTreeSet<SessionId>>,
+    among: watch::Sender<BTreeMap<SessionId, Anchor>>,
 }
 
 impl Carried {
-    pub(super) fn new(workflows: &Workflows, session: SessionId) -> Self {
+    pub(super) fn new(workflows: &Workflows, session: SessionId, tape: &Tape) -> Self {
         let among = workflows.inner.carried.clone();
         among.send_modify(|all| {
-            all.insert(session);
+            all.insert(session, tape.anchor());
         });
         Self { session, among }
     }

@@ -11,7 +11,7 @@ mod sessions;
 mod start;
 mod votes;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
@@ -30,6 +30,7 @@ pub use votes::{Choice, VoteError};
 
 use crate::bell::Bell;
 use crate::clock::{Clock, Timestamp};
+use crate::evidence::recording::Anchor;
 use crate::id::{NodeId, SessionId};
 use crate::policy::Policy;
 use crate::store::{Db, Faults, StoreError, Tx};
@@ -94,7 +95,7 @@ struct Inner {
     /// Whether a task keeps `live` fresh by the machine's clock, so that an old picture means that the task is gone.
     watching: AtomicBool,
     /// The sessions that this process carries: a row of this node that is not here belongs to nobody.
-    carried: watch::Sender<BTreeSet<SessionId>>,
+    carried: watch::Sender<BTreeMap<SessionId, Anchor>>,
     /// When this node was last noted as seen, in microseconds.
     seen: AtomicI64,
 }
@@ -158,7 +159,7 @@ impl Workflows {
     }
 
     pub(crate) fn carries(&self, session: SessionId) -> bool {
-        self.inner.carried.borrow().contains(&session)
+        self.inner.carried.borrow().contains_key(&session)
     }
 
     pub(crate) fn seen(&self) -> &AtomicI64 {

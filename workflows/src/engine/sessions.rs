@@ -1,15 +1,17 @@
 //! Entering, holding, passing, leaving.
 
+mod errors;
+
+pub use errors::{AdmitError, BeginError, EndError, HoldError, SpendError};
+
 use std::time::Duration;
 
 use serde_json::json;
 use tracing::{info, warn};
 
 use super::live::Carried;
-use super::people::STORE_IS_GONE;
 use super::{Admission, LiveSession, Workflows, transact};
 use crate::approval::Needs;
-use crate::evidence::recording::RecordError;
 use crate::id::{RequestId, SessionId};
 use crate::identity::Authenticated;
 use crate::notice::Kind;
@@ -19,7 +21,6 @@ use crate::session::{Ending, Session, Totals};
 use crate::store::audit::{self, Note};
 use crate::store::{StoreError, grants, notices, people, requests, sessions};
 use crate::target::TargetName;
-use crate::told::{Fault, Told};
 use crate::verdict::Gate;
 
 /// How often a request that is waited for is looked at, though no bell rings.
@@ -47,156 +48,6 @@ pub struct Held {
     pub why: String,
     /// Who must agree.
     pub needs: Needs,
-}
-
-/// Why nobody was let in.
-#[derive(Debug, thiserror::Error)]
-pub enum AdmitError {
-    /// No such target, or no live grant for it: the two are not told apart.
-    #[error(
-        "you have no access to `{0}` at the moment; ask for it with `countersign request {0} --for 1h --because …`"
-    )]
-    NoGrant(String),
-    /// The policy has changed since the grant was made (G6).
-    #[error("the policy no longer permits your access to `{0}`")]
-    PolicyChanged(TargetName),
-    /// The store.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-impl Told for AdmitError {
-    fn told(&self) -> String {
-        match self {
-            Self::Store(clock @ StoreError::Clock) => clock.to_string(),
-            Self::Store(_) => STORE_IS_GONE.to_owned(),
-            Self::NoGrant(_) | Self::PolicyChanged(_) => self.to_string(),
-        }
-    }
-
-    fn fault(&self) -> Fault {
-        match self {
-            Self::NoGrant(_) | Self::PolicyChanged(_) => Fault::Refused,
-            Self::Store(_) => Fault::Ours,
-        }
-    }
-}
-
-/// Why a session did not begin.
-#[derive(Debug, thiserror::Error)]
-pub enum BeginError {
-    /// It can't be recorded: no record, no pass.
-    #[error("the session can't be recorded, so it can't begin")]
-    Record(#[from] RecordError),
-    /// The grant ended in between.
-    #[error("your access ended a moment ago")]
-    Over,
-    /// The store.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-impl Told for BeginError {
-    fn told(&self) -> String {
-        match self {
-            Self::Store(clock @ StoreError::Clock) => clock.to_string(),
-            Self::Record(_) => {
-                "Countersign can't record the session, so it can't begin; tell the platform team".to_owned()
-            }
-            Self::Over => self.to_string(),
-            Self::Store(_) => STORE_IS_GONE.to_owned(),
-        }
-    }
-
-    fn fault(&self) -> Fault {
-        match self {
-            Self::Record(_) | Self::Store(_) => Fault::Ours,
-            Self::Over => Fault::Refused,
-        }
-    }
-}
-
-/// Why nobody could be asked about an operation.
-#[derive(Debug, thiserror::Error)]
-pub enum HoldError {
-    /// The store.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-impl Told for HoldError {
-    fn told(&self) -> String {
-        STORE_IS_GONE.to_owned()
-    }
-
-    fn fault(&self) -> Fault {
-        Fault::Ours
-    }
-}
-
-/// Why an approval was not used.
-#[derive(Debug, thiserror::Error)]
-pub enum SpendError {
-    /// There is no such request.
-    #[error("there is no request `{0}`")]
-    Missing(RequestId),
-    /// The state machine says no.
-    #[error(transparent)]
-    Refused(#[from] Refused),
-    /// The policy now forbids it, or asks for more than was agreed (G6).
-    #[error("the policy changed after the approval, and now asks for more; ask again")]
-    PolicyChanged,
-    /// The grant ended in between.
-    #[error("the access that it was approved under has ended")]
-    Over,
-    /// The store.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-impl Told for SpendError {
-    fn told(&self) -> String {
-        match self {
-            Self::Store(clock @ StoreError::Clock) => clock.to_string(),
-            Self::Store(_) => STORE_IS_GONE.to_owned(),
-            Self::Missing(_) | Self::Refused(_) | Self::PolicyChanged | Self::Over => self.to_string(),
-        }
-    }
-
-    fn fault(&self) -> Fault {
-        match self {
-            Self::Missing(_) => Fault::Missing,
-            Self::Refused(_) | Self::PolicyChanged | Self::Over => Fault::Refused,
-            Self::Store(_) => Fault::Ours,
-        }
-    }
-}
-
-/// Why a session was not ended.
-#[derive(Debug, thiserror::Error)]
-pub enum EndError {
-    /// There is none, it is over, or they may not know of it.
-    #[error("there is no live session `{0}`, or you may not end it")]
-    Missing(SessionId),
-    /// The store.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-impl Told for EndError {
-    fn told(&self) -> String {
-        match self {
-            Self::Store(_) => STORE_IS_GONE.to_owned(),
-            Self::Missing(_) => self.to_string(),
-        }
-    }
-
-    fn fault(&self) -> Fault {
-        match self {
-            Self::Missing(_) => Fault::Missing,
-            Self::Store(_) => Fault::Ours,
-        }
-    }
 }
 
 impl Workflows {
@@ -256,7 +107,7 @@ impl Workflows {
         };
         let node = self.inner.node;
         // Before the row: when this is dropped in the middle, the sweep finds a row that nobody carries.
-        let carried = Carried::new(self, id);
+        let carried = Carried::new(self, id, &tape);
         let outcome: Result<(), BeginError> = transact!(self, BeginError, |tx| {
             let found = grants::get(tx, row.grant).await?.ok_or(BeginError::Over)?;
             if !found.grant.is_live(self.now()) {
@@ -439,7 +290,7 @@ impl Workflows {
         let LiveSession { admission, tape, uninspected, carried: _carried, .. } = session;
         let closing = json!({ "ending": ending, "totals": totals, "uninspected": uninspected });
         let head = match tape.close(&closing.to_string()).await {
-            Ok(head) => Some(head.hash.to_string()),
+            Ok(head) => Some(head),
             Err(error) => {
                 warn!(error = &error as &dyn std::error::Error, "recording of `{id}` could not be closed");
                 None
@@ -453,8 +304,7 @@ impl Workflows {
                 if !first && !sessions::end_abandoned(tx, id, now, &ending, &totals, uninspected.clone()).await? {
                     return Ok(());
                 }
-                let detail =
-                    json!({ "ending": ending, "totals": totals, "recording": head, "uninspected": uninspected });
+                let detail = json!({ "ending": ending, "totals": totals, "head": head, "uninspected": uninspected });
                 let note = Note { actor: &admission.identity.name, verb: "end", about: id.to_string(), detail };
                 audit::append(tx, note, now).await?;
                 Ok(())

@@ -11,6 +11,7 @@
 //!
 //! Nothing in this folder speaks SQL or reads a clock; times are arguments, in microseconds since 1970 (UTC).
 
+mod anchors;
 mod chain;
 mod checkpoint;
 mod export;
@@ -19,6 +20,7 @@ mod key;
 pub mod recording;
 mod verify;
 
+pub use anchors::{Anchors, Compared};
 pub use chain::{Entry, Hash, Head, ParseHashError, link};
 pub use checkpoint::{Checkpoint, CheckpointError, SignedNote};
 pub use export::{Lines, ReadLineError, read_lines, to_line};

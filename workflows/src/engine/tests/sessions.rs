@@ -260,7 +260,7 @@ both! {
         let page = world.workflows.audit_page(0, 1_000).await.unwrap();
         let ends: Vec<_> = page.entries.iter().filter(|entry| entry.verb == "end").collect();
         assert_eq!(ends.len(), 1);
-        assert!(ends[0].detail.contains("\"recording\":\""), "{}", ends[0].detail);
+        assert!(ends[0].detail.contains("\"head\":{\"hash\":\""), "{}", ends[0].detail);
     }
 
     fn a_session_that_nobody_carries_any_more_is_ended_by_its_own_node(world) {

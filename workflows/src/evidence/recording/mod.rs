@@ -7,8 +7,9 @@
 //!
 //! The hash chain of a file has no secret in it, so whoever can replace the whole file can make a new, sound one.
 //! That is what anchors are for: store the [`Head`](super::Head) that `open`, [`Tape::flush`] and [`Tape::close`]
-//! give in the audit log, and compare with [`verify_against`].
+//! give in the audit log, and compare with [`verify_against`]. An [`Anchor`] is for those who do it while the session goes on.
 
+mod anchor;
 mod check;
 mod codec;
 mod event;
@@ -22,6 +23,7 @@ mod tape;
 mod thread;
 mod writer;
 
+pub use anchor::Anchor;
 pub use check::{Checked, Index, Recording, verify, verify_against};
 pub use event::{Event, EventRef, Record};
 pub use format::{Header, Sealed};

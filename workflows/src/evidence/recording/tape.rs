@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
+use super::anchor::Anchor;
 use super::codec::{self, Bracket};
 use super::event::EventRef;
 use super::session::{Batch, RecordError, Session};
@@ -46,6 +47,12 @@ impl Tape {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// A handle for whoever binds the recording to the audit log while it goes on.
+    #[must_use]
+    pub fn anchor(&self) -> Anchor {
+        Anchor::new(&self.owner, &self.session)
     }
 
     /// Records an event with the time of now. Never waits, never drops: it copies into memory, and the thread
