@@ -120,7 +120,8 @@ class Servers:
                         "--no-sync", "--no-locale", "-E", "UTF8"], check=True, capture_output=True, cwd=self.folder,
                        **self.other)  # fmt: skip
         settings = {
-            "listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": "", "max_connections": 1100,
+            # Each pgbouncer keeps the connections of its idle sessions for later.
+            "listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": "", "max_connections": 2200,
             "shared_buffers": "256MB", "max_wal_size": "4GB", "fsync": "off", "synchronous_commit": "off",
             "autovacuum": "off", "ssl": "on", "ssl_cert_file": crt, "ssl_key_file": key,
             "password_encryption": "scram-sha-256",
