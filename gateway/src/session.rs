@@ -69,9 +69,9 @@ pub(crate) async fn run<D: Dialect>(
         }
         Stop::Broken(broken) => (broken.ending(), broken.told()),
     };
-    dialect.close(&told).await;
+    Box::pin(dialect.close(&told)).await;
     // The store may be away and take its time; the door is shut first.
-    state.asking.abandon(session, workflows).await;
+    Box::pin(state.asking.abandon(session, workflows)).await;
     (ending, state.book.totals)
 }
 
@@ -105,7 +105,8 @@ async fn turn<D: Dialect>(
     }
     if let Decision::Hold(waiting) = decision {
         let _open = Open::new(observer);
-        decision = checkpoint::wait(dialect, waiting, session, (book, asking), workflows).await?;
+        // Boxed, as is all that a session does once or never: an idle one should carry little.
+        decision = Box::pin(checkpoint::wait(dialect, waiting, session, (book, asking), workflows)).await?;
         if let Some(after) = asking.released.take() {
             observer.released(after.to_std());
         }

@@ -48,7 +48,7 @@ pub(crate) struct Shared {
 pub(crate) async fn serve(accepted: Accepted, shared: Shared) {
     let Accepted { tcp, peer, handshake, place } = accepted;
     let deadline = Instant::now() + shared.handshake;
-    let greeting = handshake.guard(greet(tcp, shared.tls.as_ref(), deadline)).await;
+    let greeting = Box::pin(handshake.guard(greet(tcp, shared.tls.as_ref(), deadline))).await;
     let hello = match greeting {
         Some(Ok(Greeting::Login(hello))) => hello,
         Some(Ok(Greeting::Cancel { pid, secret })) => {
@@ -65,7 +65,7 @@ pub(crate) async fn serve(accepted: Accepted, shared: Shared) {
         return Refusal::too_many().send(hello.stream).await;
     }
     let mut hello = hello;
-    match sign_in(&mut hello, &handshake, deadline, &shared).await {
+    match Box::pin(sign_in(&mut hello, &handshake, deadline, &shared)).await {
         Ok(who) => {
             drop(handshake);
             enter(hello, who, peer.to_string(), &shared).await;
@@ -100,7 +100,7 @@ async fn sign_in(
 /// From a known person to the end of the session.
 async fn enter(mut hello: Hello, who: Authenticated, client: String, shared: &Shared) {
     let workflows = &shared.workflows;
-    let admission = match workflows.admit(&who, &hello.database).await {
+    let admission = match Box::pin(workflows.admit(&who, &hello.database)).await {
         Ok(admission) => admission,
         Err(error) => {
             let refusal = match &error {
@@ -115,7 +115,7 @@ async fn enter(mut hello: Hello, who: Authenticated, client: String, shared: &Sh
     };
     let (target, access) = (Arc::clone(admission.target()), admission.access());
     let read_only = access == Access::Read;
-    let dialed = shared.dialer.connect(&target, access, &hello.params, read_only, DIAL).await;
+    let dialed = Box::pin(shared.dialer.connect(&target, access, &hello.params, read_only, DIAL)).await;
     let upstream = match dialed {
         Ok(upstream) => upstream,
         Err(error) => {
@@ -124,7 +124,7 @@ async fn enter(mut hello: Hello, who: Authenticated, client: String, shared: &Sh
         }
     };
     let application = hello.application_name.clone();
-    let mut session = match workflows.begin(admission, Client { address: client, application }).await {
+    let mut session = match Box::pin(workflows.begin(admission, Client { address: client, application })).await {
         Ok(session) => session,
         Err(error) => {
             tracing::warn!(error = &error as &dyn std::error::Error, "a session could not begin");
@@ -133,7 +133,7 @@ async fn enter(mut hello: Hello, who: Authenticated, client: String, shared: &Sh
     };
     // INVARIANT: from here on the session is ended by `Workflows::end`, whatever happens.
     let Ok((registration, watcher)) = shared.cancels.register() else {
-        workflows.end(session, Ending::Broken, Totals::default()).await;
+        Box::pin(workflows.end(session, Ending::Broken, Totals::default())).await;
         return down("no cancel key could be made").send(hello.stream).await;
     };
     let mut notices = BytesMut::new();
@@ -141,7 +141,7 @@ async fn enter(mut hello: Hello, who: Authenticated, client: String, shared: &Sh
         startup::notice(&format!("the setting `{name}` is not passed on by Countersign"), &mut notices);
     }
     if startup::finish(&mut hello.stream, &upstream.parameters, &registration, &notices).await.is_err() {
-        return workflows.end(session, Ending::Left, Totals::default()).await;
+        return Box::pin(workflows.end(session, Ending::Left, Totals::default())).await;
     }
     let way = Way { dialer: shared.dialer.clone(), target, access };
     let cancel = upstream.cancel_key();
@@ -176,7 +176,7 @@ async fn enter(mut hello: Hello, who: Authenticated, client: String, shared: &Sh
     }
     drop(registration);
     tracing::info!(session.id = %session.id(), "session `{}` ended: {}", session.id(), ending.as_str());
-    workflows.end(session, ending, totals).await;
+    Box::pin(workflows.end(session, ending, totals)).await;
 }
 
 fn down(told: &str) -> Refusal {
