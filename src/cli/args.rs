@@ -262,10 +262,10 @@ pub struct AuditArgs {
 /// `audit …`.
 #[derive(Debug, Subcommand)]
 pub enum AuditCommand {
-    /// Was anything deleted, changed, reordered or cut off? Works offline
+    /// Was anything deleted, changed, reordered or cut off, in the log or in a recording? Works offline
     #[command(after_help = "Examples:
   countersign audit verify                             the store of countersign.toml
-  countersign audit verify audit.jsonl --heads heads.txt --key 'countersign+…'")]
+  countersign audit verify audit.jsonl --heads heads.txt --key 'countersign+…' --recordings /mnt/archive")]
     Verify(VerifyArgs),
     /// Save the whole log, one entry a line
     #[command(after_help = "Example:
