@@ -69,7 +69,7 @@ def rounds(chosen, paths, workloads, run):
 
 
 def start(world, chosen):
-    """The servers, and the ways to them; the gateways by path, for the holds."""
+    """The servers, and the ways to them; those that only the connections are measured over; the gateways by path."""
     crt, key = world.certificate()
     upstream = world.postgres(crt, key)
     progress("filling the tables")
@@ -79,14 +79,18 @@ def start(world, chosen):
     for name, tls in (("pgbouncer", None), ("pgbouncer tls", (crt, key))):
         port, pid = world.pgbouncer(upstream, tls)
         paths.append(Path(name, port, tls=bool(tls), pid=pid))
+    once = []
+    for name, tls in (("pgbouncer once", None), ("pgbouncer once tls", (crt, key))):
+        port, pid = world.pgbouncer(upstream, tls, once=True)
+        once.append(Path(name, port, tls=bool(tls), pid=pid))
     gateways = {}
     if product.binary() is None:
         print("bench: there is no release build of countersign, so it is left out: cargo build --release", file=sys.stderr)
-        return paths, gateways
+        return paths, once, gateways
     for name, tls in (("countersign", None), ("countersign tls", (crt, key))):
         it = gateways[name] = product.start(world, upstream, tls)
         paths.append(Path(name, it.port, bool(tls), it.pid, product.ENGINEER, it.token, product.TARGET))
-    return paths, gateways
+    return paths, once, gateways
 
 
 def machine(chosen):
@@ -98,7 +102,7 @@ def machine(chosen):
             f"{os.getloadavg()[0]:.2f}; {chosen.rounds} rounds of {chosen.seconds} s; all on loopback.")  # fmt: skip
 
 
-def measured(chosen, paths, gateways, scratch):
+def measured(chosen, paths, once, gateways, scratch):
     """Runs the chosen sections; the report's parts, in order."""
     select, bulks, connects, releases, parts = {}, {}, {}, {}, []
     if "select" in chosen.only:
@@ -122,7 +126,7 @@ def measured(chosen, paths, gateways, scratch):
         parts += ["## A large result", words, report.bulk(bulks, sizes)]
     if "connections" in chosen.only:
         run = lambda path, _: measure.connections(path, scratch, chosen.seconds)  # noqa: E731
-        connects = rounds(chosen, paths, ["connections"], run)["connections"]
+        connects = rounds(chosen, paths + once, ["connections"], run)["connections"]
         parts += ["## Connections", report.connections(connects)]
     if "idle" in chosen.only:
         between = [path for path in paths if path.pid]
@@ -151,8 +155,8 @@ def main():
             scratch = world.folder / "scratch"
             scratch.mkdir()
             about = machine(chosen)
-            paths, gateways = start(world, chosen)
-            parts = measured(chosen, paths, gateways, scratch)
+            paths, once, gateways = start(world, chosen)
+            parts = measured(chosen, paths, once, gateways, scratch)
     except KeyboardInterrupt:
         sys.exit("\nbench: stopped")
     finally:

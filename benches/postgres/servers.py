@@ -156,8 +156,9 @@ backend postgres
         self.wait("haproxy", process, lambda: Client(port, USER, PASSWORD, DATABASE).close())
         return port, process.pid
 
-    def pgbouncer(self, upstream, tls=None):
-        name, port = ("pgbouncer-tls" if tls else "pgbouncer"), free_port()
+    def pgbouncer(self, upstream, tls=None, once=False):
+        """`once`: a connection to the server is used by one client and then closed, instead of going to the next one."""
+        name, port = "pgbouncer" + ("-once" if once else "") + ("-tls" if tls else ""), free_port()
         users = self.write("users.txt", f'"{USER}" "{PASSWORD}"\n')
         ways = f"client_tls_sslmode = require\nclient_tls_cert_file = {tls[0]}\nclient_tls_key_file = {tls[1]}" if tls else ""
         file = self.write(f"{name}.ini", f"""
@@ -175,6 +176,7 @@ max_client_conn = 3000
 ignore_startup_parameters = extra_float_digits
 log_connections = 0
 log_disconnections = 0
+{"server_lifetime = 0" if once else ""}
 {ways}
 """)
         process = self.start(name, [program("pgbouncer"), file])
