@@ -95,6 +95,23 @@ impl Object {
     }
 }
 
+/// What a command stores of what it reads.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Stored {
+    /// The schema of the relation that it is stored in, where one was written.
+    pub schema: Option<String>,
+    /// That relation.
+    pub relation: Option<String>,
+    /// The column, where the text tells.
+    pub column: Option<String>,
+    /// Columns whose values may be in it: the relation, where it can be told, and the column.
+    pub from: Vec<(Option<String>, String)>,
+    /// Relations of which any column may be in it: a star or a whole row stands for them.
+    pub all_of: Vec<String>,
+    /// Something that is not in the text may be in it.
+    pub anything: bool,
+}
+
 /// One classified command.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Operation {
@@ -114,6 +131,9 @@ pub struct Operation {
     pub undoes_read_only: bool,
     /// Why it could not be read, in words for a person; `Some` exactly when `act` is [`Act::Opaque`].
     pub opaque: Option<String>,
+    /// What it stores of what it reads: where a hidden value may come to stand where nothing hides it.
+    #[serde(default)]
+    pub stores: Vec<Stored>,
     /// The statement's own text.
     pub shown: String,
 }
@@ -130,6 +150,7 @@ impl Operation {
             bounded: false,
             undoes_read_only: true,
             opaque: Some(why.into()),
+            stores: Vec::new(),
             shown: shown.into(),
         }
     }

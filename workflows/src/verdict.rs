@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::approval::Needs;
+use crate::operation::Stored;
 
 /// Why something is refused: the rule, and the words for the person.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -40,6 +41,23 @@ impl Mask {
     /// Whether nothing is hidden.
     pub fn is_empty(&self) -> bool {
         self.columns.is_empty() && self.detect.is_empty()
+    }
+
+    /// Whether it would no longer hide a value that is stored like this: a hidden column goes into one that is not.
+    pub fn is_undone_by(&self, stored: &Stored) -> bool {
+        let (schema, relation) = (stored.schema.as_deref(), stored.relation.as_deref());
+        let into = stored.column.as_deref().is_some_and(|column| self.names(schema, relation, column));
+        let of = |relation: &String| {
+            self.columns
+                .iter()
+                .any(|pattern| pattern.table.as_ref().is_none_or(|table| *table == relation.to_lowercase()))
+        };
+        let from = stored.from.iter().any(|(relation, column)| self.names(None, relation.as_deref(), column));
+        !into && (from || stored.all_of.iter().any(of) || (stored.anything && !self.columns.is_empty()))
+    }
+
+    fn names(&self, schema: Option<&str>, relation: Option<&str>, column: &str) -> bool {
+        self.columns.iter().any(|pattern| pattern.matches(schema, relation, column))
     }
 
     /// What either hides.

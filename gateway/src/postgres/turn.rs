@@ -401,6 +401,7 @@ fn call(oid: u32) -> Classified {
         bounded: true,
         undoes_read_only: false,
         opaque: None,
+        stores: Vec::new(),
         shown: format!("{name}(…)"),
     };
     Classified { operations: vec![operation], statements: 1, ..Classified::default() }

@@ -144,7 +144,7 @@ impl Mentions {
             || ((self.stars || self.whole_rows) && self.relations.iter().any(|relation| masked_relations(relation)))
     }
 
-    fn of(statement: NodeRef<'_>) -> Self {
+    pub(super) fn of(statement: NodeRef<'_>) -> Self {
         let mut mentions = Self::default();
         let mut rows = BTreeSet::new();
         mentions.collect(statement, &mut rows);
@@ -204,7 +204,7 @@ fn runs_unseen(call: &FuncCall) -> bool {
 
 /// The relations in sight of an expression.
 #[derive(Debug, Default)]
-struct Scope {
+pub(super) struct Scope {
     /// How each is qualified, and its name.
     relations: Vec<(String, String)>,
     /// Whether there is something else: sub-selects, WITH queries, functions, renamed columns.
@@ -212,8 +212,13 @@ struct Scope {
 }
 
 impl Scope {
+    /// One in which no column is told apart.
+    pub(super) fn mixed() -> Self {
+        Self { mixed: true, ..Self::default() }
+    }
+
     #[expect(clippy::wildcard_enum_match_arm, reason = "what is not understood may carry anything")]
-    fn add(&mut self, item: NodeRef<'_>, local: &[&str]) {
+    pub(super) fn add(&mut self, item: NodeRef<'_>, local: &[&str]) {
         match item {
             NodeRef::RangeVar(range) => {
                 self.mixed |=
@@ -233,7 +238,7 @@ impl Scope {
     }
 
     /// What an expression may carry.
-    fn source(&self, expr: NodeRef<'_>) -> Source {
+    pub(super) fn source(&self, expr: NodeRef<'_>) -> Source {
         let mut names = Vec::new();
         if !self.gather(expr, &mut names) {
             return Source::Unknown;
@@ -294,7 +299,7 @@ fn counts(call: &FuncCall) -> bool {
 
 /// The columns of a SELECT, by position; `None` where a star hides how many there are.
 #[expect(clippy::wildcard_enum_match_arm, reason = "what is not understood may carry anything")]
-fn of_select(select: &SelectStmt, outer: &[&str]) -> Option<Vec<Source>> {
+pub(super) fn of_select(select: &SelectStmt, outer: &[&str]) -> Option<Vec<Source>> {
     let mut local = outer.to_vec();
     for table in select.with_clause.iter().flat_map(|with| nodes(&with.ctes)) {
         if let NodeRef::CommonTableExpr(table) = table {

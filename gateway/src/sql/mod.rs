@@ -24,6 +24,7 @@ mod settings;
 mod shape;
 mod show;
 mod statement;
+mod stores;
 mod walk;
 
 #[cfg(test)]

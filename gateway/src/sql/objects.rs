@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use pg_query::protobuf::{DefElem, RangeVar, RoleSpec, RoleSpecType, a_const::Val};
 use pg_query::{Node, NodeRef};
-use workflows::operation::{Act, Kind, Object, Operation};
+use workflows::operation::{Act, Kind, Object, Operation, Stored};
 
 use super::children::{node, nodes};
 
@@ -20,6 +20,7 @@ pub(super) struct Facts {
     pub(super) bounded: bool,
     pub(super) undoes: bool,
     pub(super) opaque: Option<String>,
+    pub(super) stores: BTreeSet<Stored>,
 }
 
 impl Default for Facts {
@@ -33,6 +34,7 @@ impl Default for Facts {
             bounded: true,
             undoes: false,
             opaque: None,
+            stores: BTreeSet::new(),
         }
     }
 }
@@ -79,6 +81,7 @@ impl Facts {
             self.touch(object.kind, &name, object.written);
         }
         self.functions.extend(inner.functions);
+        self.stores.extend(inner.stores);
         self.writes |= inner.writes;
         self.bounded &= inner.bounded;
         self.undoes |= inner.undoes;
@@ -105,6 +108,7 @@ impl Facts {
             bounded: self.bounded && !hidden,
             undoes_read_only: self.undoes || hidden,
             opaque: self.opaque,
+            stores: self.stores.into_iter().collect(),
             shown: shown.to_owned(),
         }
     }

@@ -11,6 +11,7 @@ use workflows::operation::{Act, Kind};
 use super::children::{node, nodes};
 use super::depth;
 use super::objects::{definitions, option, scalar, truth};
+use super::stores;
 use super::walk::Walk;
 
 /// The strongest lock that a reader takes: ROW SHARE.
@@ -128,6 +129,11 @@ impl Walk {
             self.relation(range, true);
         }
         if let Some(query) = node(create.query.as_deref()) {
+            if let NodeRef::SelectStmt(select) = query {
+                let into = create.into.as_deref();
+                let called = into.map_or(&[][..], |into| &into.col_names);
+                self.facts.stores.extend(stores::by_query(select, into.and_then(|into| into.rel.as_ref()), called));
+            }
             self.visit(query);
         }
     }

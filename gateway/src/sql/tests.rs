@@ -12,6 +12,7 @@ use workflows::operation::{Act, Kind, Operation};
 use super::read::read;
 use super::{Classified, Classifier};
 
+mod copies;
 mod oracle;
 mod rows;
 

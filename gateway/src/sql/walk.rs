@@ -16,6 +16,7 @@ use super::functions::{self, Effect};
 use super::narrow;
 use super::objects::{self, Facts, scalar, strings};
 use super::settings;
+use super::stores;
 
 /// What statements do to the session's own names, for the gateway to follow.
 #[derive(Clone, Debug, Default)]
@@ -128,6 +129,7 @@ impl Walk {
         if let Some(into) = &select.into_clause {
             self.facts.verb("SELECT INTO");
             self.facts.act(Act::Define);
+            self.facts.stores.extend(stores::by_query(select, into.rel.as_ref(), &into.col_names));
             if let Some(range) = &into.rel {
                 self.relation(range, true);
             }
@@ -196,6 +198,7 @@ impl Walk {
                     _ => true,
                 };
             }
+            walk.facts.stores.extend(stores::by_insert(insert));
             walk.with_target(insert.with_clause.as_ref(), insert.relation.as_ref(), NodeRef::InsertStmt(insert));
         });
     }
@@ -206,6 +209,7 @@ impl Walk {
                 let condition = node(update.where_clause.as_deref());
                 walk.facts.bounded &= narrow::narrows(condition, relation, nodes(&update.from_clause));
             }
+            walk.facts.stores.extend(stores::by_update(update));
             walk.with_target(update.with_clause.as_ref(), update.relation.as_ref(), NodeRef::UpdateStmt(update));
         });
     }
@@ -236,6 +240,7 @@ impl Walk {
                     _ => false,
                 });
             }
+            walk.facts.stores.extend(stores::by_merge(merge));
             walk.with_target(merge.with_clause.as_ref(), merge.relation.as_ref(), NodeRef::MergeStmt(merge));
         });
     }
@@ -285,6 +290,7 @@ impl Walk {
             Some(Effect::Does(act)) => self.facts.act(act),
             Some(Effect::LargeObject) => {
                 self.facts.act(Act::Write);
+                self.facts.stores.extend(stores::by_call(call));
                 self.facts.touch(Kind::LargeObject, &[constant(0).unwrap_or_else(|| "?".to_owned())], true);
             }
             Some(Effect::ReadsLargeObject) => {

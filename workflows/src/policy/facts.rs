@@ -9,6 +9,7 @@ use cel::context::VariableResolver;
 
 use crate::operation::{Act, Circumstances, Object, Operation};
 use crate::target::{Access, Target};
+use crate::verdict::Mask;
 
 /// What kind of value a fact is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +79,7 @@ pub(super) struct Scene<'a> {
     pub(super) op: &'a Operation,
     pub(super) around: &'a Circumstances,
     pub(super) sitter: &'a Sitter,
+    pub(super) mask: &'a Mask,
     pub(super) on_call: BTreeSet<String>,
     pub(super) now: jiff::Zoned,
 }
@@ -216,6 +218,13 @@ pub const FACTS: &[Fact] = &[
         Flag,
         |s| (s.op.act == Act::Opaque || s.op.opaque.is_some()).into(),
         "whether it could not be read",
+    ),
+    fixed(
+        "op",
+        "copies_hidden",
+        Flag,
+        |s| s.op.stores.iter().any(|stored| s.mask.is_undone_by(stored)).into(),
+        "whether it stores what a mask hides by column where no mask would hide it, as far as names tell",
     ),
     fixed("op", "text", Text, |s| s.op.shown.clone().into(), "the statement's own text"),
     moving("op", "statements", Number, statements, "the same as message.statements"),

@@ -179,7 +179,7 @@ impl Scope {
     fn facts(&self, op: &Operation, around: &Circumstances, now: Timestamp) -> Facts {
         let on_call = if self.steady { BTreeSet::new() } else { self.inner.people.on_call_in(&self.sitter.by, now) };
         let now = now.to_jiff().to_zoned(self.inner.zone.clone());
-        Facts::of(&Scene { op, around, sitter: &self.sitter, on_call, now }, &self.looks_at)
+        Facts::of(&Scene { op, around, sitter: &self.sitter, mask: &self.mask, on_call, now }, &self.looks_at)
     }
 
     /// Folds what was found into one judgement. The order of the rules does not matter to the gate.

@@ -157,6 +157,7 @@ fn classified(sql: &str) -> Operation {
         bounded: !writes || sql.contains("WHERE") || sql.starts_with("INSERT"),
         undoes_read_only: sql.contains("transaction_read_only"),
         opaque: None,
+        stores: Vec::new(),
         shown: sql.to_owned(),
     }
 }

@@ -116,3 +116,22 @@ async fn only_a_setting_that_moves_names_hides_all_of_a_copy() {
         assert_eq!(world.psql(&text).await.out, shown, "{set}");
     }
 }
+
+#[tokio::test]
+async fn a_copy_of_what_is_hidden_can_be_refused() {
+    let rule = "[[rule]]\nname = \"no copies\"\nwhen = 'op.copies_hidden'\ndo = \"deny\"\nbecause = \"it would be seen there\"\n";
+    let world = World::start_with(rule.to_owned(), mask(&["customers.email"], &[])).await;
+    world.admin(TABLE).await;
+    let client = world.client().await;
+    for (text, passes) in [
+        ("UPDATE customers SET note = email", false),
+        ("UPDATE customers SET note = 'called' WHERE email = 'person7@example.com'", true),
+        ("CREATE TABLE mine AS SELECT id, email AS e FROM customers", false),
+        ("UPDATE customers SET email = lower(email) WHERE id = 7", true),
+    ] {
+        assert_eq!(client.simple_query(text).await.is_ok(), passes, "{text}");
+        // And with a batch, as drivers send it.
+        assert_eq!(client.execute(text, &[]).await.is_ok(), passes, "{text}");
+    }
+    assert_eq!(world.psql("SELECT note FROM customers WHERE id = 7").await.out, "called\n");
+}
