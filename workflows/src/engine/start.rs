@@ -337,8 +337,8 @@ impl Workflows {
                 | StartError::Secret(_),
             ) => Ok(()),
         };
-        info!(policy.hash = %after, "the policy was reloaded");
         self.inner.policy.send_replace(Arc::new(policy));
+        info!(policy.hash = %after, "the policy was reloaded");
         self.inner.bell.ring();
         outcome
     }
