@@ -98,15 +98,16 @@ fn words(report: &Report, witness: &Witness) -> String {
 }
 
 fn of_recordings(compared: Option<&Compared>) -> String {
-    let Some(Compared { sound, unbound, faults }) = compared else {
+    let Some(Compared { sound, open, faults }) = compared else {
         return "\nthe recordings were not compared; name their folder with --recordings".to_owned();
     };
     let mut words = format!("\n{sound} recordings are what the log says");
-    if *unbound > 0 {
-        let unbound = format!(
-            "; of {unbound} it says only that they were begun, since their sessions go on or were killed within minutes"
+    if *open > 0 {
+        let open = format!(
+            "; of {open} it does not say how they ended, since their sessions go on or were killed: what came in the last \
+             minutes is not bound to the log"
         );
-        words.push_str(&unbound);
+        words.push_str(&open);
     }
     for fault in faults {
         words.push('\n');

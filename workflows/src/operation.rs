@@ -110,6 +110,8 @@ pub struct Stored {
     pub all_of: Vec<String>,
     /// Something that is not in the text may be in it.
     pub anything: bool,
+    /// It comes from the row that it goes into.
+    pub in_place: bool,
 }
 
 /// One classified command.

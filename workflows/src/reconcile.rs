@@ -79,7 +79,11 @@ impl Workflows {
                 () = stop.cancelled() => return,
                 () = self.clock().sleep_until(self.now().plus(ANCHOR_EVERY)) => {}
             }
-            if let Err(error) = self.anchor_recordings(&mut done).await {
+            let bound = tokio::select! {
+                () = stop.cancelled() => return,
+                bound = self.anchor_recordings(&mut done) => bound,
+            };
+            if let Err(error) = bound {
                 warn!(error = &error as &dyn std::error::Error, "recordings could not be bound to the audit log");
             }
         }

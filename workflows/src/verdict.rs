@@ -46,18 +46,22 @@ impl Mask {
     /// Whether it would no longer hide a value that is stored like this: a hidden column goes into one that is not.
     pub fn is_undone_by(&self, stored: &Stored) -> bool {
         let (schema, relation) = (stored.schema.as_deref(), stored.relation.as_deref());
-        let into = stored.column.as_deref().is_some_and(|column| self.names(schema, relation, column));
+        // Here doubt does not hide: a pattern with a schema is about this column only if the text says the same schema, or
+        // if the value stays in its row.
+        let sure = |pattern: &ColumnPattern| pattern.schema.is_none() || schema.is_some() || stored.in_place;
+        let hides = |column| self.columns.iter().any(|one| sure(one) && one.matches(schema, relation, column));
+        let into = stored.column.as_deref().is_some_and(hides);
         let of = |relation: &String| {
             self.columns
                 .iter()
                 .any(|pattern| pattern.table.as_ref().is_none_or(|table| *table == relation.to_lowercase()))
         };
-        let from = stored.from.iter().any(|(relation, column)| self.names(None, relation.as_deref(), column));
+        let from = stored.from.iter().any(|(relation, column)| self.names(relation.as_deref(), column));
         !into && (from || stored.all_of.iter().any(of) || (stored.anything && !self.columns.is_empty()))
     }
 
-    fn names(&self, schema: Option<&str>, relation: Option<&str>, column: &str) -> bool {
-        self.columns.iter().any(|pattern| pattern.matches(schema, relation, column))
+    fn names(&self, relation: Option<&str>, column: &str) -> bool {
+        self.columns.iter().any(|pattern| pattern.matches(None, relation, column))
     }
 
     /// What either hides.

@@ -105,8 +105,11 @@ impl Walk {
             NodeRef::DropOwnedStmt(_) => "DROP OWNED",
             NodeRef::ReassignOwnedStmt(_) => "REASSIGN OWNED",
             NodeRef::AlterRoleSetStmt(_) | NodeRef::AlterDatabaseSetStmt(_) | NodeRef::AlterSystemStmt(_) => {
-                // The setting may be the read-only default of the next session.
+                // The setting may be the read-only default of the next session, or the path of our own connections.
                 self.facts.undoes = true;
+                if !self.inert {
+                    self.names.sets.push(("all".to_owned(), None));
+                }
                 match statement {
                     NodeRef::AlterRoleSetStmt(_) => "ALTER ROLE",
                     NodeRef::AlterDatabaseSetStmt(_) => "ALTER DATABASE",

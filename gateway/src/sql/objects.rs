@@ -21,6 +21,8 @@ pub(super) struct Facts {
     pub(super) undoes: bool,
     pub(super) opaque: Option<String>,
     pub(super) stores: BTreeSet<Stored>,
+    /// It calls a function that writes what it is given somewhere else.
+    pub(super) writes_out: bool,
 }
 
 impl Default for Facts {
@@ -35,6 +37,7 @@ impl Default for Facts {
             undoes: false,
             opaque: None,
             stores: BTreeSet::new(),
+            writes_out: false,
         }
     }
 }
@@ -82,6 +85,7 @@ impl Facts {
         }
         self.functions.extend(inner.functions);
         self.stores.extend(inner.stores);
+        self.writes_out |= inner.writes_out;
         self.writes |= inner.writes;
         self.bounded &= inner.bounded;
         self.undoes |= inner.undoes;

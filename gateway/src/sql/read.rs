@@ -13,6 +13,7 @@ use super::lineage::Lineage;
 use super::objects::Facts;
 use super::shape::{Pattern, Shape};
 use super::show::{slice, visible};
+use super::stores;
 use super::walk::Walk;
 
 /// The longest text that is parsed. The parser takes about 40 times its text in memory.
@@ -144,6 +145,9 @@ impl Classified {
             own.clone_into(&mut walk.source);
         }
         walk.visit(statement);
+        if walk.facts.writes_out {
+            walk.facts.stores.extend(stores::by_function(statement));
+        }
         self.note(statement, own, &mut walk.facts);
         let shown = visible(own);
         self.operations.push(walk.facts.operation(&shown));

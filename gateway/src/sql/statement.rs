@@ -133,6 +133,8 @@ impl Walk {
                 let into = create.into.as_deref();
                 let called = into.map_or(&[][..], |into| &into.col_names);
                 self.facts.stores.extend(stores::by_query(select, into.and_then(|into| into.rel.as_ref()), called));
+            } else {
+                self.facts.stores.insert(stores::unseen());
             }
             self.visit(query);
         }

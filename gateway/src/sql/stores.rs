@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use pg_query::protobuf::{FuncCall, InsertStmt, MergeStmt, RangeVar, SelectStmt, UpdateStmt, WithClause};
+use pg_query::protobuf::{InsertStmt, IntoClause, MergeStmt, RangeVar, SelectStmt, UpdateStmt, WithClause};
 use pg_query::{Node, NodeRef};
 use workflows::operation::Stored;
 
@@ -17,12 +17,16 @@ use super::lineage::{Mentions, Scope, Source, of_select};
 struct Writer<'a> {
     statement: NodeRef<'a>,
     relation: Option<&'a RangeVar>,
+    /// It stands inside another statement's WITH: what it reads may be made there.
+    inside: bool,
+    /// What it stores comes from the very rows that it changes, as far as its columns are told apart.
+    in_place: bool,
     stored: BTreeSet<Stored>,
 }
 
 impl<'a> Writer<'a> {
     fn new(statement: NodeRef<'a>, relation: Option<&'a RangeVar>) -> Self {
-        Self { statement, relation, stored: BTreeSet::new() }
+        Self { statement, relation, inside: false, in_place: false, stored: BTreeSet::new() }
     }
 
     fn store(&mut self, column: Option<&str>, source: Source) {
@@ -33,12 +37,13 @@ impl<'a> Writer<'a> {
                 let Mentions { columns, relations, whole_rows, stars, everything } = Mentions::of(self.statement);
                 let rows = whole_rows || stars;
                 let all_of = if rows { relations.into_iter().collect() } else { Vec::new() };
-                (columns.into_iter().map(|column| (None, column)).collect(), all_of, everything)
+                (columns.into_iter().map(|column| (None, column)).collect(), all_of, everything || self.inside)
             }
         };
         let schema = self.relation.map(|range| range.schemaname.clone()).filter(|schema| !schema.is_empty());
         let relation = self.relation.map(|range| range.relname.clone());
-        self.stored.insert(Stored { schema, relation, column: column.map(str::to_owned), from, all_of, anything });
+        let (column, in_place) = (column.map(str::to_owned), self.in_place);
+        self.stored.insert(Stored { schema, relation, column, from, all_of, anything, in_place });
     }
 
     /// What a SELECT gives, column by column; `None` for the name of a column that the text does not tell.
@@ -56,14 +61,12 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// The names of WITH queries: what comes out of them is not told apart.
-fn with_names(with: Option<&WithClause>) -> Vec<&str> {
-    with.iter()
-        .flat_map(|with| nodes(&with.ctes))
-        .filter_map(
-            |table| if let NodeRef::CommonTableExpr(table) = table { Some(table.ctename.as_str()) } else { None },
-        )
-        .collect()
+/// The names of WITH queries, those around the statement as well: what comes out of them is not told apart.
+fn with_names<'a>(with: Option<&'a WithClause>, around: &'a [String]) -> Vec<&'a str> {
+    let own = with.iter().flat_map(|with| nodes(&with.ctes)).filter_map(|table| {
+        if let NodeRef::CommonTableExpr(table) = table { Some(table.ctename.as_str()) } else { None }
+    });
+    around.iter().map(String::as_str).chain(own).collect()
 }
 
 fn names(targets: &[Node]) -> Vec<Option<String>> {
@@ -72,9 +75,10 @@ fn names(targets: &[Node]) -> Vec<Option<String>> {
         .collect()
 }
 
-pub(super) fn by_insert(insert: &InsertStmt) -> Vec<Stored> {
+pub(super) fn by_insert(insert: &InsertStmt, around: &[String]) -> Vec<Stored> {
     let mut writer = Writer::new(NodeRef::InsertStmt(insert), insert.relation.as_ref());
-    let with = with_names(insert.with_clause.as_ref());
+    writer.inside = !around.is_empty();
+    let with = with_names(insert.with_clause.as_ref(), around);
     if let Some(NodeRef::SelectStmt(select)) = node(insert.select_stmt.as_deref()) {
         writer.rows(select, &with, &names(&insert.cols));
     }
@@ -85,9 +89,10 @@ pub(super) fn by_insert(insert: &InsertStmt) -> Vec<Stored> {
     writer.done()
 }
 
-pub(super) fn by_update(update: &UpdateStmt) -> Vec<Stored> {
+pub(super) fn by_update(update: &UpdateStmt, around: &[String]) -> Vec<Stored> {
     let mut writer = Writer::new(NodeRef::UpdateStmt(update), update.relation.as_ref());
-    let with = with_names(update.with_clause.as_ref());
+    (writer.inside, writer.in_place) = (!around.is_empty(), update.from_clause.is_empty());
+    let with = with_names(update.with_clause.as_ref(), around);
     let mut scope = Scope::default();
     update.relation.iter().for_each(|range| scope.add(NodeRef::RangeVar(range), &with));
     nodes(&update.from_clause).for_each(|item| scope.add(item, &with));
@@ -95,8 +100,9 @@ pub(super) fn by_update(update: &UpdateStmt) -> Vec<Stored> {
     writer.done()
 }
 
-pub(super) fn by_merge(merge: &MergeStmt) -> Vec<Stored> {
+pub(super) fn by_merge(merge: &MergeStmt, around: &[String]) -> Vec<Stored> {
     let mut writer = Writer::new(NodeRef::MergeStmt(merge), merge.relation.as_ref());
+    writer.inside = !around.is_empty();
     for clause in nodes(&merge.merge_when_clauses) {
         if let NodeRef::MergeWhenClause(when) = clause {
             writer.targets(&when.target_list, &Scope::mixed());
@@ -108,11 +114,24 @@ pub(super) fn by_merge(merge: &MergeStmt) -> Vec<Stored> {
     writer.done()
 }
 
-/// A function that writes what it is given: a large object.
-pub(super) fn by_call(call: &FuncCall) -> Vec<Stored> {
-    let mut writer = Writer::new(NodeRef::FuncCall(call), None);
+/// A statement with a function that writes what it is given, such as a large object: anything that it mentions.
+pub(super) fn by_function(statement: NodeRef<'_>) -> Vec<Stored> {
+    let mut writer = Writer::new(statement, None);
     writer.store(None, Source::Unknown);
     writer.done()
+}
+
+/// CREATE TABLE AS of something that is not in the text.
+pub(super) fn unseen() -> Stored {
+    Stored { anything: true, ..Stored::default() }
+}
+
+/// The INTO of a SELECT; of a set operation the parser leaves it with the first arm.
+pub(super) fn into(mut select: &SelectStmt) -> Option<&IntoClause> {
+    while let Some(first) = &select.larg {
+        select = first;
+    }
+    select.into_clause.as_deref()
 }
 
 /// CREATE TABLE AS, SELECT INTO and their kin: a column is called as the SELECT calls it, if not otherwise.

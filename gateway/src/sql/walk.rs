@@ -102,6 +102,9 @@ impl Walk {
             // The view has a rule that calls set_config for each row.
             self.facts.act(Act::Administer);
             self.facts.undoes = true;
+            if !self.inert {
+                self.names.sets.push(("all".to_owned(), None));
+            }
         }
     }
 
@@ -120,6 +123,9 @@ impl Walk {
             }),
             _ => None,
         });
+        if let Some(into) = stores::into(select) {
+            self.facts.stores.extend(stores::by_query(select, into.rel.as_ref(), &into.col_names));
+        }
         self.facts.act(Act::Read);
         // A row lock changes no data, but the server counts it as a write and refuses it in a read-only transaction.
         self.facts.writes |= lock.is_some();
@@ -129,7 +135,6 @@ impl Walk {
         if let Some(into) = &select.into_clause {
             self.facts.verb("SELECT INTO");
             self.facts.act(Act::Define);
-            self.facts.stores.extend(stores::by_query(select, into.rel.as_ref(), &into.col_names));
             if let Some(range) = &into.rel {
                 self.relation(range, true);
             }
@@ -198,7 +203,7 @@ impl Walk {
                     _ => true,
                 };
             }
-            walk.facts.stores.extend(stores::by_insert(insert));
+            walk.facts.stores.extend(stores::by_insert(insert, &walk.scope));
             walk.with_target(insert.with_clause.as_ref(), insert.relation.as_ref(), NodeRef::InsertStmt(insert));
         });
     }
@@ -209,7 +214,7 @@ impl Walk {
                 let condition = node(update.where_clause.as_deref());
                 walk.facts.bounded &= narrow::narrows(condition, relation, nodes(&update.from_clause));
             }
-            walk.facts.stores.extend(stores::by_update(update));
+            walk.facts.stores.extend(stores::by_update(update, &walk.scope));
             walk.with_target(update.with_clause.as_ref(), update.relation.as_ref(), NodeRef::UpdateStmt(update));
         });
     }
@@ -240,7 +245,7 @@ impl Walk {
                     _ => false,
                 });
             }
-            walk.facts.stores.extend(stores::by_merge(merge));
+            walk.facts.stores.extend(stores::by_merge(merge, &walk.scope));
             walk.with_target(merge.with_clause.as_ref(), merge.relation.as_ref(), NodeRef::MergeStmt(merge));
         });
     }
@@ -290,7 +295,7 @@ impl Walk {
             Some(Effect::Does(act)) => self.facts.act(act),
             Some(Effect::LargeObject) => {
                 self.facts.act(Act::Write);
-                self.facts.stores.extend(stores::by_call(call));
+                self.facts.writes_out = true;
                 self.facts.touch(Kind::LargeObject, &[constant(0).unwrap_or_else(|| "?".to_owned())], true);
             }
             Some(Effect::ReadsLargeObject) => {

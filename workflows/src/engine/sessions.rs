@@ -126,7 +126,7 @@ impl Workflows {
 
     /// A recording's path below the recordings' folder, as rows keep it.
     fn below_recordings(&self, path: &std::path::Path) -> String {
-        let below = path.strip_prefix(&self.inner.recordings.config.path).unwrap_or(path);
+        let below = path.strip_prefix(self.inner.recordings.recorder.folder()).unwrap_or(path);
         below.to_string_lossy().into_owned()
     }
 

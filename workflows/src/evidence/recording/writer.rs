@@ -120,6 +120,12 @@ impl Recorder {
         Ok(Self(Arc::new(Owner { shared, dir, recipients, day: Locked::default() })))
     }
 
+    /// The folder of all recordings, as the system itself calls it.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.0.dir
+    }
+
     /// Begins the recording of a session: `<dir>/<day>/<session id>.csr`, mode 0600, with the header and a `Begin`
     /// record that holds `begin_json`. Both are in the file when this returns (not yet synced: see
     /// [`Tape::flush`]). Blocks for a file creation and one small write, and a key exchange per recipient.
