@@ -134,7 +134,7 @@ async fn after_sigkill_nothing_flagged_has_passed_and_the_evidence_is_whole() {
     let said = String::from_utf8_lossy(&verified.stdout);
     assert!(verified.status.success(), "{said}");
     // The session that was killed is told of as far as the log knows of it.
-    assert!(said.contains("recordings are what the log says; of 2 it does not say how they ended"), "{said}");
+    assert!(said.contains("recordings are what the log says; 2 without an end"), "{said}");
     let recording = crate::world::files(&world.folder.path().join("recordings")).pop().unwrap();
     std::fs::remove_file(recording).unwrap();
     let verified =

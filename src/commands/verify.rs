@@ -101,11 +101,15 @@ fn of_recordings(compared: Option<&Compared>) -> String {
     let Some(Compared { sound, open, faults }) = compared else {
         return "\nthe recordings were not compared; name their folder with --recordings".to_owned();
     };
-    let mut words = format!("\n{sound} recordings are what the log says");
+    let mut words = if *sound == 1 {
+        "\n1 recording is what the log says".to_owned()
+    } else {
+        format!("\n{sound} recordings are what the log says")
+    };
     if *open > 0 {
         let open = format!(
-            "; of {open} it does not say how they ended, since their sessions go on or were killed: what came in the last \
-             minutes is not bound to the log"
+            "; {open} without an end, since the session goes on or was killed: what came in the last minutes is not bound \
+             to the log"
         );
         words.push_str(&open);
     }
