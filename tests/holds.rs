@@ -34,11 +34,12 @@ async fn the_approver_sees_the_whole_statement_and_what_it_would_touch() {
     let world = World::start().await;
     world.server("ANALYZE");
     let mut psql = world.psql("ada").await;
-    psql.send("DELETE FROM orders /* \u{202e} */ WHERE true;").await;
+    psql.send("DELETE FROM orders /* \u{202e}\u{3164} */ WHERE true;").await;
     psql.until("held by rule").await;
     let What::Operation { shown, impact, .. } = world.held().await.what else { panic!("an operation") };
     assert!(shown.contains("DELETE FROM orders") && shown.contains("WHERE true"), "{shown}");
-    assert!(shown.contains("\\u{202e}") && !shown.contains('\u{202e}'), "shown, not obeyed: {shown}");
+    assert!(shown.contains("\\u{202e}\\u{3164}"), "shown, not obeyed: {shown}");
+    assert!(!shown.contains(['\u{202e}', '\u{3164}']), "shown, not obeyed: {shown}");
     let impact = impact.join("\n");
     assert!(impact.contains("3 rows of orders") || impact.contains("about 3 rows"), "{impact}");
     assert!(impact.contains("order_items"), "{impact}");

@@ -4,5 +4,5 @@ pub(crate) use workflows::engine::{Held, Life, LiveSession, Workflows};
 pub(crate) use workflows::evidence::recording::{EventRef, Tape};
 pub(crate) use workflows::policy::Scope;
 
-pub(crate) use crate::sql::{Classified, Classifier, CopyFormat, CopyOut};
+pub(crate) use crate::sql::{Classified, Classifier, CopyFormat, CopyOut, visible};
 pub(crate) use crate::stream::Stream;

@@ -13,7 +13,7 @@ use workflows::verdict::Gate;
 use super::{Decision, Stop, Waiting, again, fingerprint, policy_text, release, shown, shut};
 use crate::dialect::{Broken, Dialect, Gone, Told, Turn};
 use crate::record::{Book, Record};
-use crate::seams::{Held, LiveSession, Workflows};
+use crate::seams::{Held, LiveSession, Workflows, visible};
 
 /// A text longer than this is not put before people: nobody could read it, and so nobody could agree to it.
 const MAX_SHOWN: usize = 1 << 20;
@@ -264,31 +264,4 @@ fn shown_text<D: Dialect>(dialect: &D, turn: &D::Turn) -> Option<String> {
         }
     }
     Some(all)
-}
-
-/// Text in which nothing is obeyed: control, bidirectional and zero-width characters are spelled out (G9).
-fn visible(text: &str) -> String {
-    let mut all = String::with_capacity(text.len());
-    for letter in text.chars() {
-        let hidden = matches!(letter, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
-            || matches!(letter, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}');
-        if hidden || (letter.is_control() && letter != '\n' && letter != '\t') {
-            all.extend(letter.escape_unicode());
-        } else {
-            all.push(letter);
-        }
-    }
-    all
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_would_be_obeyed_is_spelled_out() {
-        assert_eq!(visible("a\u{1b}[2Jb"), "a\\u{1b}[2Jb");
-        assert_eq!(visible("a\u{202e}b\u{200b}c\rd\ne"), "a\\u{202e}b\\u{200b}c\\u{d}d\ne");
-        assert_eq!(visible("Grüße 🎉"), "Grüße 🎉");
-    }
 }

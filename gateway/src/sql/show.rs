@@ -77,6 +77,10 @@ mod tests {
         assert_eq!(visible("a\u{202e}b\u{200b}c\r\0"), r"a\u{202e}b\u{200b}c\u{d}\u{0}");
         assert_eq!(visible("SELECT 1\n\t-- grüße, 東京"), "SELECT 1\n\t-- grüße, 東京");
         assert_eq!(visible("\u{1b}[2K"), r"\u{1b}[2K");
+        assert_eq!(visible("a\rd\ne"), "a\\u{d}d\ne");
+        // Letters that nobody sees, spaces that are none, and what changes the letter before it.
+        assert_eq!(visible("a\u{3164}b\u{a0}c\u{fe0f}d\u{e000}"), r"a\u{3164}b\u{a0}c\u{fe0f}d\u{e000}");
+        assert_eq!(visible("Grüße 🎉"), "Grüße 🎉");
     }
 
     #[test]
