@@ -318,9 +318,6 @@ impl Reader<'_> {
         if text.len() > MAX_STATEMENT {
             return opaque(&String::from_utf8_lossy(text), "the text is too long to be read");
         }
-        if let Some(known) = self.classifier.cached(text) {
-            return known;
-        }
         match std::str::from_utf8(text) {
             Ok(text) => self.classifier.classify(text, self.strings).await,
             Err(_) => opaque(&String::from_utf8_lossy(text), "the text is not UTF-8"),

@@ -57,20 +57,10 @@ impl Classifier {
         Ok(Self { memory, queues: queues?.into() })
     }
 
-    /// What a text was classified as before. Neither waits nor allocates.
-    ///
-    /// Right for every session: a text whose meaning depends on the session's settings is never kept.
-    pub fn cached(&self, text: &[u8]) -> Option<Arc<Classified>> {
-        self.memory.texts.get(&cache::key(text)?)
-    }
-
     /// Classifies a text as the server would read it.
     ///
     /// Cancel-safe: the work is finished and its result kept even if nobody waits for it.
     pub async fn classify(&self, text: &str, standard_conforming_strings: bool) -> Arc<Classified> {
-        if let Some(known) = self.cached(text.as_bytes()) {
-            return known;
-        }
         // Refused without a turn on the threads: these need no parser.
         if text.len() > MAX_TEXT {
             return Arc::new(Classified::opaque(text, "longer than 256 KiB"));
@@ -83,11 +73,8 @@ impl Classifier {
             return Arc::new(Classified::opaque(text, why));
         }
         let shape = Shape::of(text);
-        if let Some(shape) = &shape
-            && let Some(pattern) = self.memory.shapes.get(&shape.key(text))
-            && let Some(classified) = pattern.read(text)
-        {
-            return Arc::new(classified);
+        if let Some(known) = self.memory.find(text, shape.as_ref()) {
+            return known;
         }
         if let Some(needed) = stack_at_once(text) {
             // The way to a thread and back would cost several times what the parser takes.
@@ -115,6 +102,16 @@ impl Classifier {
 }
 
 impl Memory {
+    /// What a text was read as before, or another one of its shape. Right for every session: a text whose meaning depends
+    /// on the session's settings is never kept.
+    fn find(&self, text: &str, shape: Option<&Shape>) -> Option<Arc<Classified>> {
+        let pattern = shape.and_then(|shape| self.shapes.get(&shape.key(text)));
+        match pattern.and_then(|pattern| pattern.read(text)) {
+            Some(classified) => Some(Arc::new(classified)),
+            None => self.texts.get(&cache::key(text.as_bytes())?),
+        }
+    }
+
     /// Keeps a reading for all texts of its shape, or else for this one.
     fn keep(&self, text: &str, shape: Option<&Shape>, Reading { classified, pattern }: Reading) -> Arc<Classified> {
         if let Some((shape, pattern)) = shape.zip(pattern) {

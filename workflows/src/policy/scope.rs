@@ -42,6 +42,7 @@ pub struct Scope {
     mask: Arc<Mask>,
     looks_at: Vec<&'static Fact>,
     steady: bool,
+    looks_at_text: bool,
     until: Option<Timestamp>,
 }
 
@@ -123,7 +124,8 @@ impl Scope {
         }
         let turns = |rule: &Arc<Rule>| rule.select.who.iter().any(|who| matches!(who, Who::OnCall(_)));
         let steady = !looks_at.iter().any(|fact| fact.moves) && !rules.iter().any(turns);
-        Self { mask: Arc::new(mask), until, rules, looks_at, steady, sitter, inner }
+        let looks_at_text = looks_at.iter().any(|fact| (fact.root, fact.field) == ("op", "text"));
+        Self { mask: Arc::new(mask), until, rules, looks_at, steady, looks_at_text, sitter, inner }
     }
 
     /// Whether a verdict may be remembered by the statement's text: no condition here looks at anything that differs
@@ -133,8 +135,8 @@ impl Scope {
     }
 
     /// Whether a condition here looks at the statement's own text, so that no other statement's verdict stands for it.
-    pub fn looks_at_text(&self) -> bool {
-        self.looks_at.iter().any(|fact| (fact.root, fact.field) == ("op", "text"))
+    pub const fn looks_at_text(&self) -> bool {
+        self.looks_at_text
     }
 
     /// What is hidden in results.
