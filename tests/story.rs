@@ -33,6 +33,18 @@ fn wrong_use_is_2_and_failure_is_1() {
 }
 
 #[test]
+fn what_is_to_be_verified_must_be_there() {
+    for (args, words) in [
+        (["--recordings", "/nowhere/recordings"], "the folder of recordings `/nowhere/recordings` can't be read"),
+        (["/nowhere/audit.jsonl", "--without-recordings"], "`/nowhere/audit.jsonl` can't be read"),
+    ] {
+        let (said, code) = run(&[&["audit", "verify"], &args[..]].concat());
+        assert_eq!(code, 1, "{said}");
+        assert!(said.contains(words), "{said}");
+    }
+}
+
+#[test]
 fn completions_are_written_for_every_shell() {
     for shell in ["bash", "zsh", "fish"] {
         let (said, code) = run(&["completions", shell]);

@@ -41,6 +41,12 @@ pub(super) async fn run(args: VerifyArgs, desk: &Desk<'_>) -> Result<ExitCode, F
         recordings: args.recordings.into_iter().map(absolute).collect(),
         ..args
     };
+    for folder in &args.recordings {
+        // A slip in the path must not read as a folder in which all is well.
+        fs::read_dir(folder).map_err(|error| {
+            Failure::new(format!("the folder of recordings `{}` can't be read: {error}", folder.display()))
+        })?;
+    }
     let found = match &args.file {
         Some(file) => of_file(&args, file)?,
         None => of_store(&args).await?,
@@ -142,6 +148,8 @@ fn compare(outcome: &Result<Report, Fault>, anchors: &Anchors, folders: &[PathBu
 }
 
 fn of_file(args: &VerifyArgs, file: &Path) -> Result<Found, Failure> {
+    let log =
+        fs::File::open(file).map_err(|error| Failure::new(format!("`{}` can't be read: {error}", file.display())))?;
     let beside = || {
         let mut name = file.as_os_str().to_owned();
         name.push(".heads");
@@ -160,8 +168,6 @@ fn of_file(args: &VerifyArgs, file: &Path) -> Result<Found, Failure> {
         Some(file) => vec![file.clone()],
     };
     let (heads, witness) = read_heads(&files)?;
-    let log =
-        fs::File::open(file).map_err(|error| Failure::new(format!("`{}` can't be read: {error}", file.display())))?;
     let mut anchors = Anchors::default();
     let entries = read_lines(BufReader::new(log)).inspect(|entry| entry.iter().for_each(|entry| anchors.note(entry)));
     let outcome = verify(entries, &heads, &key);
