@@ -79,6 +79,8 @@ pub(super) struct Owner {
     recipients: Recipients,
     /// Today's folder, open, so that file names in it can be synced.
     day: Locked<Option<(PathBuf, Arc<File>)>>,
+    /// For the first frame of the next recording: making a compressor takes longer than using it.
+    press: Locked<Option<Press>>,
 }
 
 impl Drop for Owner {
@@ -117,7 +119,7 @@ impl Recorder {
             .name("recorder".to_owned())
             .spawn(move || desk.run(&its))
             .map_err(StartError::Thread)?;
-        Ok(Self(Arc::new(Owner { shared, dir, recipients, day: Locked::default() })))
+        Ok(Self(Arc::new(Owner { shared, dir, recipients, day: Locked::default(), press: Locked::default() })))
     }
 
     /// The folder of all recordings, as the system itself calls it.
@@ -163,7 +165,12 @@ impl Recorder {
                 let mut chunk = Chunk::default();
                 codec::encode_bracket(&mut chunk.bytes, 0, started, Bracket::Begin, begin_json);
                 chunk.records = 1;
-                sink.batch(&chunk, &mut Press::new()?)?;
+                let spare = self.0.press.lock().take();
+                let mut press = spare.map_or_else(Press::new, Ok)?;
+                let written = sink.batch(&chunk, &mut press);
+                press.relax();
+                *self.0.press.lock() = Some(press);
+                written?;
                 Ok(sink)
             })
             .inspect_err(|error| {
