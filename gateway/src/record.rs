@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use workflows::session::Totals;
 
 use crate::dialect::Broken;
-use crate::seams::{EventRef, Tape};
+use crate::seams::{EventRef, Outcome, Tape, visible};
 
 /// A statement beyond this is recorded by its beginning and its hash; a recorder takes no single record above 3 MiB.
 const MAX_TEXT: usize = 1 << 20;
@@ -26,11 +26,23 @@ pub(crate) struct Book {
     next: u32,
     /// How many bytes of each result are kept.
     keep: u64,
+    /// What became of the operations since [`Self::watch`].
+    seen: Option<Outcome>,
 }
 
 impl Book {
     pub(crate) fn new(keep: u64) -> Self {
-        Self { totals: Totals::default(), next: 1, keep }
+        Self { totals: Totals::default(), next: 1, keep, seen: None }
+    }
+
+    /// Adds up what becomes of the operations from here on, for those who agreed to them.
+    pub(crate) fn watch(&mut self) {
+        self.seen = Some(Outcome { rows: 0, micros: 0, error: None });
+    }
+
+    /// What became of them; nothing where nothing was watched.
+    pub(crate) fn watched(&mut self) -> Option<Outcome> {
+        self.seen.take()
     }
 }
 
@@ -202,6 +214,13 @@ impl<'a> Record<'a> {
         let error = error.map(String::from_utf8_lossy);
         let micros = running.since.elapsed().as_micros() as u64;
         let (tag, rows, bytes) = (String::from_utf8_lossy(tag), running.rows, running.bytes);
+        if let Some(seen) = &mut self.book.seen {
+            seen.rows += rows;
+            seen.micros += micros;
+            if let Some(error) = &error {
+                seen.error.get_or_insert_with(|| visible(error));
+            }
+        }
         self.put(EventRef::Outcome { op, tag: &tag, rows, bytes, micros, error: error.as_deref() })
     }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 use workflows::clock::{Clock, Span};
+use workflows::id::RequestId;
 use workflows::session::{Ending, Totals};
 
 use crate::checkpoint::{self, Asking, Checkpoint, Decision, Stop};
@@ -107,7 +108,7 @@ async fn turn<D: Dialect>(
         let _open = Open::new(observer);
         // Boxed, as is all that a session does once or never: an idle one should carry little.
         decision = Box::pin(checkpoint::wait(dialect, waiting, session, (book, asking), workflows)).await?;
-        if let Some(after) = asking.released.take() {
+        if let Some(after) = asking.released.and_then(|released| released.after) {
             observer.released(after.to_std());
         }
     }
@@ -116,21 +117,34 @@ async fn turn<D: Dialect>(
     {
         session.mark_uninspected("a statement that could not be read was let through");
     }
-    let mut record = Record::new(session.tape(), book);
     match decision {
         Decision::Clear(cleared) => {
             observer.passed();
-            dialect.forward(cleared, &mut record).await?;
+            if let Some(released) = asking.released.take() {
+                book.watch();
+                dialect.forward(cleared, &mut Record::new(session.tape(), book)).await?;
+                Box::pin(tell_outcome(released.request, book, workflows)).await;
+            } else {
+                dialect.forward(cleared, &mut Record::new(session.tape(), book)).await?;
+            }
         }
         Decision::Refuse(turn, told) => {
             observer.refused();
-            dialect.refuse(turn, &told, &mut record).await?;
+            dialect.refuse(turn, &told, &mut Record::new(session.tape(), book)).await?;
         }
         // `wait` ends in one of the two above; if it ever did not, nothing passes.
         Decision::Hold(_) => return Err(Stop::Broken(Broken::protocol("a hold of a hold"))),
     }
-    record.ready().await?;
+    Record::new(session.tape(), book).ready().await?;
     Ok(true)
+}
+
+/// Tells those who agreed what became of it. Evidence has it already, so a store that is away only keeps the news back.
+async fn tell_outcome(request: RequestId, book: &mut Book, workflows: &Workflows) {
+    let Some(outcome) = book.watched() else { return };
+    if let Err(error) = workflows.operation_done(request, &outcome).await {
+        tracing::warn!(error = &error as &dyn std::error::Error, "the outcome of `{request}` could not be told");
+    }
 }
 
 /// Resolves when the session must end. Cancel-safe.

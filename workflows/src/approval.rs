@@ -121,6 +121,17 @@ impl Needs {
     }
 }
 
+/// How often an approved operation may pass.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Repeat {
+    /// Once.
+    #[default]
+    Once,
+    /// Exactly this, again and again, until its session ends.
+    InSession,
+}
+
 /// What an approver agrees to, where it is less than what was asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Terms {
@@ -128,6 +139,9 @@ pub struct Terms {
     pub span: Option<Span>,
     /// No more than this level.
     pub access: Option<Access>,
+    /// How often, where an operation is held.
+    #[serde(default)]
+    pub repeat: Repeat,
 }
 
 impl Terms {
@@ -139,7 +153,11 @@ impl Terms {
                 (one, two) => one.or(two),
             }
         }
-        Self { span: least(self.span, other.span), access: least(self.access, other.access) }
+        Self {
+            span: least(self.span, other.span),
+            access: least(self.access, other.access),
+            repeat: self.repeat.min(other.repeat),
+        }
     }
 }
 
@@ -187,7 +205,7 @@ impl Votes {
 
     /// The least that all agreed to.
     pub fn terms(&self) -> Terms {
-        self.0.iter().fold(Terms::default(), |all, vote| all.least(vote.terms))
+        self.0.iter().map(|vote| vote.terms).reduce(Terms::least).unwrap_or_default()
     }
 
     /// The approvals in the order in which they came.

@@ -101,7 +101,13 @@ id!(/** A request for access, for an operation, or for a review. */ RequestId, "
 id!(/** A right to use a target until a moment. */ GrantId, "grt");
 id!(/** One connection of one person to one target. */ SessionId, "ses");
 id!(/** Something that people must be told. */ NoticeId, "ntc");
+id!(/** One manager's digest of one week. */ DigestId, "dig");
 id!(/** A running process of Countersign. */ NodeId, "nod");
+id!(/** A chat account that is linked to an identity. */ AccountId, "acc");
+id!(/** A linking that was begun. */ LinkId, "lnk");
+id!(/** A message that a platform sent us. */ LetterId, "ltr");
+id!(/** A card that was posted: what its buttons are about. */ CardId, "crd");
+id!(/** A question about a request. */ QuestionId, "qst");
 
 #[cfg(test)]
 mod tests {

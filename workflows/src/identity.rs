@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{IdentityId, TokenId};
+use crate::id::{AccountId, IdentityId, TokenId};
 
 /// A person or a machine. The name is what the file calls them, by custom an e-mail address.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -13,12 +13,79 @@ pub struct Identity {
     pub name: String,
 }
 
+/// A chat platform. A closed set: a new one lists its own to-do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Chat {
+    /// Slack.
+    Slack,
+    /// Discord.
+    Discord,
+    /// Matrix.
+    Matrix,
+}
+
+impl Chat {
+    /// Every platform.
+    pub const ALL: [Self; 3] = [Self::Slack, Self::Discord, Self::Matrix];
+
+    /// The name in rows, in the file and on the command line.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Slack => "slack",
+            Self::Discord => "discord",
+            Self::Matrix => "matrix",
+        }
+    }
+
+    /// The name that people read.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Slack => "Slack",
+            Self::Discord => "Discord",
+            Self::Matrix => "Matrix",
+        }
+    }
+}
+
+impl std::fmt::Display for Chat {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// No such platform.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a chat platform; write `slack`, `discord` or `matrix`")]
+pub struct ChatError(pub String);
+
+impl std::str::FromStr for Chat {
+    type Err = ChatError;
+
+    fn from_str(text: &str) -> Result<Self, ChatError> {
+        Self::ALL.into_iter().find(|chat| chat.as_str() == text).ok_or_else(|| ChatError(text.to_owned()))
+    }
+}
+
+/// An account at a chat platform: the platform's own ids, never a nick, a display name or an e-mail (G10).
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ChatUser {
+    /// Where.
+    pub chat: Chat,
+    /// Slack's team id, Discord's guild id, Matrix' server name: an id of a user alone is not unique.
+    pub workspace: String,
+    /// Slack's `U…`, Discord's snowflake, Matrix' `@…:…`.
+    pub user: String,
+}
+
 /// How somebody signed in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Account {
     /// With a token of Countersign.
     Token(TokenId),
+    /// With a linked chat account.
+    Chat(AccountId),
 }
 
 /// Proof that somebody signed in. Only [`crate::Workflows::authenticate`] makes one.

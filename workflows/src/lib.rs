@@ -3,6 +3,7 @@
 pub mod approval;
 mod bell;
 pub mod clock;
+pub mod digest;
 pub mod engine;
 pub mod evidence;
 pub mod grant;
@@ -16,6 +17,7 @@ pub mod reconcile;
 pub mod request;
 pub mod secret;
 pub mod session;
+pub mod shown;
 mod store;
 pub mod target;
 pub mod told;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::approval::Who;
 use crate::clock::Timestamp;
-use crate::id::{GrantId, NoticeId, RequestId};
+use crate::id::{DigestId, GrantId, NoticeId, QuestionId, RequestId};
 
 /// What a notice is about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +23,25 @@ pub enum Kind {
     /// A request changed: its cards must be rewritten.
     Changed {
         /// Which.
+        request: RequestId,
+    },
+    /// Somebody who decides asks the requester something back.
+    Question {
+        /// About this.
+        request: RequestId,
+        /// What.
+        question: QuestionId,
+    },
+    /// The requester answered.
+    Answered {
+        /// About this.
+        request: RequestId,
+        /// What.
+        question: QuestionId,
+    },
+    /// The requester reminds those who were asked.
+    Nudged {
+        /// Of this.
         request: RequestId,
     },
     /// A grant began, or got more time.
@@ -50,6 +69,21 @@ pub enum Kind {
         /// The request for it.
         request: RequestId,
     },
+    /// A manager's digest was made.
+    Digest {
+        /// Which.
+        digest: DigestId,
+    },
+    /// A digest was not reviewed in time; it goes to the manager's manager.
+    DigestOverdue {
+        /// Which.
+        digest: DigestId,
+    },
+    /// A digest was reviewed: its cards must be rewritten.
+    DigestReviewed {
+        /// Which.
+        digest: DigestId,
+    },
 }
 
 impl Kind {
@@ -59,11 +93,17 @@ impl Kind {
             Self::Asked { .. } => "asked",
             Self::Escalated { .. } => "escalated",
             Self::Changed { .. } => "changed",
+            Self::Question { .. } => "question",
+            Self::Answered { .. } => "answered",
+            Self::Nudged { .. } => "nudged",
             Self::Granted { .. } => "granted",
             Self::EndsSoon { .. } => "ends_soon",
             Self::Ended { .. } => "ended",
             Self::Emergency { .. } => "emergency",
             Self::ReviewOverdue { .. } => "review_overdue",
+            Self::Digest { .. } => "digest",
+            Self::DigestOverdue { .. } => "digest_overdue",
+            Self::DigestReviewed { .. } => "digest_reviewed",
         }
     }
 }

@@ -70,6 +70,33 @@ impl Workflows {
             engine.anchor_all(until).await;
             "the anchors of recordings"
         });
+        let (engine, until) = (self.clone(), stop.clone());
+        jobs.spawn(async move {
+            engine.keep_digests(until).await;
+            "the weekly digests"
+        });
+    }
+
+    /// A task of its own: five hundred digests take seconds, and a sweep that waits for them would let this node pass
+    /// for dead.
+    async fn keep_digests(&self, stop: CancellationToken) {
+        loop {
+            let swept = tokio::select! {
+                () = stop.cancelled() => return,
+                swept = self.sweep_digests() => swept,
+            };
+            let pause = match swept {
+                Ok(()) => PAUSE,
+                Err(error) => {
+                    warn!(error = &error as &dyn std::error::Error, "the digests could not be made");
+                    Duration::from_mins(1)
+                }
+            };
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
     }
 
     async fn anchor_all(&self, stop: CancellationToken) {

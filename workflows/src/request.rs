@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::approval::{Needs, Terms, Vote, Votes, Who};
+use crate::approval::{Needs, Repeat, Terms, Vote, Votes, Who};
 use crate::clock::{Span, Timestamp};
 use crate::id::{GrantId, RequestId, SessionId};
 use crate::identity::Identity;
@@ -155,6 +155,26 @@ pub struct Request {
     pub needs: Needs,
     /// Where it stands.
     pub state: State,
+    /// Who asked, by name, where it was somebody else for them.
+    #[serde(default)]
+    pub asked_by: Option<String>,
+    /// What its requester asked for instead (G7).
+    #[serde(default)]
+    pub replaced: Option<RequestId>,
+    /// What became of the operation that was let through.
+    #[serde(default)]
+    pub outcome: Option<Outcome>,
+}
+
+/// What became of an operation that was let through.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// How many rows it touched or gave.
+    pub rows: u64,
+    /// How long it took, in microseconds.
+    pub micros: u64,
+    /// What the target said instead, made safe to show.
+    pub error: Option<String>,
 }
 
 /// How long an approved operation may wait for its session before the approval is void.
@@ -184,6 +204,8 @@ pub enum Event {
         /// The hash of what it is about to send, as 64 hex digits.
         fingerprint: String,
     },
+    /// Somebody wants the next people to be asked now.
+    Escalate,
     /// Time went by.
     Tick,
 }
@@ -222,6 +244,9 @@ pub enum Refused {
     /// The voter is in none of the groups that were asked.
     #[error("this voter was not asked")]
     NotAsked,
+    /// Everybody was asked already.
+    #[error("there is nobody else to ask")]
+    NobodyElse,
     /// It is settled.
     #[error("the request is {0} already")]
     Settled(&'static str),
@@ -238,7 +263,18 @@ impl Request {
     pub fn new(by: Identity, what: What, why: String, needs: Needs, now: Timestamp) -> Self {
         let until = now.plus(needs.within());
         let state = State::Pending { until, escalated: false, votes: Votes::default() };
-        Self { id: RequestId::new(), by, at: now, what, why, needs, state }
+        Self {
+            id: RequestId::new(),
+            by,
+            at: now,
+            what,
+            why,
+            needs,
+            state,
+            asked_by: None,
+            replaced: None,
+            outcome: None,
+        }
     }
 
     /// Who is asked at this moment.
@@ -275,13 +311,16 @@ impl Request {
         match event {
             Event::Tick if due => Ok(self.overdue(now)),
             Event::Tick => Ok(self.unchanged()),
-            Event::Approve(_) | Event::AgreeFurther(_) | Event::Deny { .. } if due && !self.still_open() => {
+            Event::Approve(_) | Event::AgreeFurther(_) | Event::Deny { .. } | Event::Escalate
+                if due && !self.still_open() =>
+            {
                 Err(Refused::Settled("lapsed"))
             }
             Event::Approve(vote) => self.approve(vote, now),
             Event::AgreeFurther(vote) => self.agree(vote),
             Event::Deny { by, because } => self.deny(by, because, now),
             Event::Withdraw => self.withdraw(now),
+            Event::Escalate => self.escalate(now),
             Event::Spend { .. } if due => Err(Refused::Settled("lapsed")),
             Event::Spend { session, fingerprint } => self.spend(session, &fingerprint, now),
         }
@@ -321,6 +360,32 @@ impl Request {
         let State::Pending { escalated, votes, .. } = self.state.clone() else { return self.unchanged() };
         let ask = if escalated { Vec::new() } else { vec![Effect::Ask(self.needs.asked(true))] };
         self.becomes(State::Pending { until, escalated: true, votes }, ask)
+    }
+
+    fn escalate(self, now: Timestamp) -> Result<Step, Refused> {
+        match self.state {
+            State::Pending { escalated: false, .. } if self.needs.can_escalate() => Ok(self.overdue(now)),
+            State::Pending { .. } => Err(Refused::NobodyElse),
+            State::Approved { .. }
+            | State::Spent { .. }
+            | State::Denied { .. }
+            | State::Withdrawn { .. }
+            | State::Lapsed { .. } => Err(Refused::Settled(self.state.as_str())),
+        }
+    }
+
+    /// Whether an approved operation may pass again: everybody who agreed said so, for exactly this and this session.
+    pub fn repeats(&self, by: SessionId, hash: &str) -> bool {
+        let agreed = match &self.state {
+            State::Spent { votes, .. } => votes.terms().repeat == Repeat::InSession,
+            State::Pending { .. }
+            | State::Approved { .. }
+            | State::Denied { .. }
+            | State::Withdrawn { .. }
+            | State::Lapsed { .. } => false,
+        };
+        agreed
+            && matches!(&self.what, What::Operation { session, fingerprint, .. } if *session == by && fingerprint == hash)
     }
 
     /// Counts a vote; what follows from it is not looked at.

@@ -116,7 +116,7 @@ impl FromStr for Access {
 }
 
 /// Where a secret lies: `env:NAME` or `file:PATH`. The secret itself is read when it is needed, and kept nowhere.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub enum SecretRef {
     /// A variable of the environment.
     Env(String),

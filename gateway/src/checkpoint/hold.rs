@@ -1,29 +1,44 @@
 //! A wait for people: ask, keep the client informed, and take up the answer. Doubt on the way is a refusal.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
-use workflows::approval::Votes;
+use workflows::approval::{Repeat, Votes};
 use workflows::clock::{Span, Timestamp};
 use workflows::id::RequestId;
+use workflows::operation::Fingerprint;
 use workflows::request::{Request, State};
 use workflows::session::Totals;
 use workflows::told::Told as _;
 use workflows::verdict::Gate;
 
-use super::{Decision, Stop, Waiting, again, fingerprint, policy_text, release, shown, shut};
+use super::{Cleared, Decision, Stop, Waiting, again, fingerprint, policy_text, release, shown, shut};
 use crate::dialect::{Broken, Dialect, Gone, Told, Turn};
 use crate::record::{Book, Record};
 use crate::seams::{Held, LiveSession, Workflows, visible};
 
 /// A text longer than this is not put before people: nobody could read it, and so nobody could agree to it.
 const MAX_SHOWN: usize = 1 << 20;
+/// So many different operations are allowed for a session; beyond that people are asked anew.
+const MAX_ALLOWED: usize = 64;
 
 /// The hold that a session is waiting on, to be withdrawn if the session ends meanwhile.
 #[derive(Debug, Default)]
 pub(crate) struct Asking {
     open: Option<RequestId>,
-    /// How long it took from the last approval until the turn was let through, for whoever counts.
-    pub(crate) released: Option<Span>,
+    /// What was let through because people agreed, until somebody takes it up.
+    pub(crate) released: Option<Released>,
+    /// What may pass again in this session, by its hash, and the request in which people said so.
+    allowed: HashMap<[u8; 32], RequestId>,
+}
+
+/// A turn that was let through because people agreed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Released {
+    /// The request.
+    pub(crate) request: RequestId,
+    /// How long it took from the last approval.
+    pub(crate) after: Option<Span>,
 }
 
 impl Asking {
@@ -54,10 +69,14 @@ pub(crate) async fn wait<D: Dialect>(
         record.not_held();
         return Ok(Decision::Refuse(waiting.turn, told));
     }
+    let print = fingerprint(dialect, &waiting.turn, session, &policy_text(&waiting.rules, &waiting.needs));
+    let waiting = match pass_again(dialect, waiting, &print, session, (book, asking), workflows).await? {
+        Again::Passes(cleared) => return Ok(Decision::Clear(cleared)),
+        Again::Asks(waiting) => waiting,
+    };
     let impact = dialect.preview(&waiting.turn).await;
     // The intent is on the disk before anybody is asked.
     Record::new(session.tape(), book).flush().await?;
-    let print = fingerprint(dialect, &waiting.turn, session, &policy_text(&waiting.rules, &waiting.needs));
     let (why, needs) = (waiting.rules.clone(), waiting.needs.clone());
     let held = Held { fingerprint: print, shown: text, impact: impact.clone(), why, needs };
     let request = match workflows.hold(session, held).await {
@@ -94,6 +113,43 @@ pub(crate) async fn wait<D: Dialect>(
             }
         }
     }
+}
+
+/// Whether people must be asked once more.
+enum Again<T> {
+    Passes(Cleared<T>),
+    Asks(Waiting<T>),
+}
+
+/// Lets pass what people allowed for the rest of the session, if it is exactly that and they still may. Otherwise people
+/// are asked, as the first time.
+async fn pass_again<D: Dialect>(
+    dialect: &mut D,
+    waiting: Waiting<D::Turn>,
+    print: &Fingerprint,
+    session: &mut LiveSession,
+    (book, asking): (&mut Book, &mut Asking),
+    workflows: &Workflows,
+) -> Result<Again<D::Turn>, Stop> {
+    let Some(id) = asking.allowed.get(print.bytes()).copied() else { return Ok(Again::Asks(waiting)) };
+    let Some(scope) = session.scope() else { return Ok(Again::Asks(waiting)) };
+    let (verdict, rules) = again(dialect, &waiting.turn, scope, workflows.clock().now());
+    let asked = policy_text(&waiting.rules, &waiting.needs);
+    let same = matches!(&verdict.gate, Gate::Hold(needs) if policy_text(&rules, needs) == asked);
+    let spent = if same { workflows.spend_again(session, id, print, &verdict.gate).await.ok() } else { None };
+    let Some(request) = spent else {
+        asking.allowed.remove(print.bytes());
+        return Ok(Again::Asks(waiting));
+    };
+    let (by, _, _) = agreed(&request);
+    let mut record = Record::new(session.tape(), book);
+    record.hold(waiting.first, &id.to_string(), &waiting.rules)?;
+    record.settled(waiting.first, "approved", &by, "allowed for this session")?;
+    count(&waiting.turn, record.totals());
+    record.flush().await?;
+    let message = format!("allowed for this session by {by} ({id})");
+    dialect.tell(&Told { code: "00000", message, ..Told::default() }, &mut record).await?;
+    Ok(Again::Passes(release(waiting.turn, verdict.mask, waiting.first)))
 }
 
 /// The request is no longer pending: turns its state into a decision.
@@ -161,7 +217,13 @@ async fn spend<D: Dialect>(
             let mut record = Record::new(session.tape(), book);
             record.settled(waiting.first, "approved", &by, &note)?;
             count(&waiting.turn, record.totals());
-            asking.released = last_vote(&request).map(|at| now.since(at));
+            asking.released = Some(Released { request: id, after: last_vote(&request).map(|at| now.since(at)) });
+            if request.terms().repeat == Repeat::InSession {
+                if asking.allowed.len() >= MAX_ALLOWED {
+                    asking.allowed.clear();
+                }
+                asking.allowed.insert(*print.bytes(), id);
+            }
             record.flush().await?;
             let notice = Told { code: "00000", message: words, ..Told::default() };
             dialect.tell(&notice, &mut record).await?;

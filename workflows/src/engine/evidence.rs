@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use serde_json::json;
 use tracing::warn;
 
-use super::people::STORE_IS_GONE;
 use super::{Workflows, transact};
 use crate::clock::{Span, Timestamp};
 use crate::evidence::{Checkpoint, Entry, SignedNote, VerifyingKey};
@@ -30,7 +29,7 @@ pub enum AuditError {
 impl Told for AuditError {
     fn told(&self) -> String {
         match self {
-            Self::Store(_) => STORE_IS_GONE.to_owned(),
+            Self::Store(error) => error.told(),
             Self::NotForYou => self.to_string(),
         }
     }
@@ -157,11 +156,22 @@ impl Workflows {
     /// Claims notices that are due, for `lease`: whoever renders them marks them done before that, or another gets them.
     pub async fn claim_notices(&self, lease: Span, limit: u32) -> Result<Vec<Notice>, StoreError> {
         let now = self.now();
+        if !notices::due(self.db(), now).await? {
+            return Ok(Vec::new());
+        }
         let mut tx = self.begin_transaction().await?;
         let until: Timestamp = now.plus(lease);
         let claimed = notices::claim(&mut tx, self.inner.node, now, until, i64::from(limit.clamp(1, 1_000))).await?;
         tx.commit_quietly().await?;
         Ok(claimed)
+    }
+
+    /// Gives a claimed notice back: it could not be told now, and may be claimed again after this time.
+    pub async fn notice_later(&self, id: NoticeId, after: Span) -> Result<(), StoreError> {
+        let from = self.now().plus(after);
+        let mut tx = self.begin_transaction().await?;
+        notices::later(&mut tx, id, self.inner.node, from).await?;
+        tx.commit_quietly().await
     }
 
     /// Marks a claimed notice as told; false where the claim was lost to somebody else.

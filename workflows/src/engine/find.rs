@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::Workflows;
-use super::people::STORE_IS_GONE;
 use crate::grant::Grant;
 use crate::id::{GrantId, RequestId, SessionId};
 use crate::identity::{Authenticated, Identity};
@@ -50,7 +49,7 @@ pub enum FindError {
 impl Told for FindError {
     fn told(&self) -> String {
         match self {
-            Self::Store(_) => STORE_IS_GONE.to_owned(),
+            Self::Store(error) => error.told(),
             Self::Missing(_) => self.to_string(),
         }
     }
@@ -76,11 +75,12 @@ impl Workflows {
     pub(super) fn sees_request(&self, policy: &Policy, who: &Identity, request: &Request) -> bool {
         let now = self.now();
         request.by == *who
+            || policy.manages(&who.name, &request.by.name)
             || policy.oversees(&who.name, now)
             || request.needs.asked(true).iter().any(|group| policy.is(group, &who.name, now))
     }
 
-    /// The requests that somebody made, is or was asked about, or oversees; newest first.
+    /// The requests that somebody made, is or was asked about, or oversees, and those of whom they manage; newest first.
     pub async fn requests(&self, who: &Authenticated, filter: Filter) -> Result<Vec<Request>, FindError> {
         let policy = self.policy();
         let rows = requests::latest(self.db(), filter.open_only, WINDOW).await?;
@@ -95,7 +95,7 @@ impl Workflows {
         if self.sees_request(&self.policy(), who.identity(), &request) { Ok(request) } else { Err(missing()) }
     }
 
-    /// The grants that somebody holds, may end, or oversees; newest first.
+    /// The grants that somebody holds, may end (those of whom they manage too), or oversees; newest first.
     pub async fn grants(&self, who: &Authenticated, filter: Filter) -> Result<Vec<Grant>, FindError> {
         let (policy, now) = (self.policy(), self.now());
         let oversees = policy.oversees(&who.identity().name, now);
@@ -106,8 +106,10 @@ impl Workflows {
         };
         let requests = requests::latest(self.db(), false, WINDOW).await?;
         let mine: HashSet<RequestId> = requests.iter().filter(|one| asked(one)).map(|one| one.id).collect();
-        let seen =
-            rows.into_iter().filter(|grant| oversees || grant.to == *who.identity() || mine.contains(&grant.request));
+        let manages = |grant: &Grant| policy.manages(&who.identity().name, &grant.to.name);
+        let seen = rows.into_iter().filter(|grant| {
+            oversees || grant.to == *who.identity() || manages(grant) || mine.contains(&grant.request)
+        });
         Ok(seen.take(filter.limit() as usize).collect())
     }
 

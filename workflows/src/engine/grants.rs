@@ -3,7 +3,6 @@
 use serde_json::json;
 use tracing::info;
 
-use super::people::STORE_IS_GONE;
 use super::requests::is_text;
 use super::{Workflows, transact};
 use crate::approval::Who;
@@ -36,7 +35,7 @@ pub enum RevokeError {
 impl Told for RevokeError {
     fn told(&self) -> String {
         match self {
-            Self::Store(_) => STORE_IS_GONE.to_owned(),
+            Self::Store(error) => error.told(),
             Self::Missing(_) | Self::Over(_) | Self::Because => self.to_string(),
         }
     }
@@ -52,10 +51,11 @@ impl Told for RevokeError {
 }
 
 impl Workflows {
-    /// Whether somebody may end what this grant allows: its holder, those who decide on such requests, administrators.
+    /// Whether somebody may end what this grant allows: its holder, their manager, those who decide on such requests,
+    /// administrators.
     pub(super) async fn may_end(&self, policy: &Policy, who: &Identity, grant: &Grant) -> Result<bool, StoreError> {
         let now = self.now();
-        if grant.to == *who || policy.is_administrator(&who.name, now) {
+        if grant.to == *who || policy.manages(&who.name, &grant.to.name) || policy.is_administrator(&who.name, now) {
             return Ok(true);
         }
         let request = requests::find(self.db(), grant.request).await?;

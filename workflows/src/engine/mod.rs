@@ -1,11 +1,14 @@
 //! The verbs. Each is one transaction: the policy is asked, the state machine steps, and rows, notices and the audit
 //! entry are written together; then the bell rings.
 
+mod chat;
+mod digests;
 mod evidence;
 mod find;
 mod grants;
 mod live;
 mod people;
+mod remarks;
 mod requests;
 mod sessions;
 mod start;
@@ -18,11 +21,16 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+pub use crate::store::chat::{Account as ChatAccount, CardRow, Letter};
+pub use crate::store::remarks::{Remark, RemarkKind};
+pub use chat::{BegunLink, LinkError, OpenLink};
+pub use digests::{DigestError, GivenDigest, REVIEW_WITHIN};
 pub use evidence::{AuditError, AuditPage};
 pub use find::{Filter, FindError, TargetView};
 pub use grants::RevokeError;
 pub use live::{Admission, Life, LiveSession};
 pub use people::{AuthenticateError, IssueError, Issued, SuspendError, TokenView};
+pub use remarks::{History, RemarkError};
 pub use requests::{AccessAsk, Asked, RequestError, WithdrawError};
 pub use sessions::{AdmitError, BeginError, Client, EndError, Held, HoldError, SpendError};
 pub use start::{Config, KeysConfig, RecordingsConfig, StartError, StoreConfig};
@@ -32,6 +40,7 @@ use crate::bell::Bell;
 use crate::clock::{Clock, Timestamp};
 use crate::evidence::recording::Anchor;
 use crate::id::{NodeId, SessionId};
+use crate::oncall::Board;
 use crate::policy::Policy;
 use crate::store::{Db, Faults, StoreError, Tx};
 use live::Live;
@@ -83,6 +92,8 @@ struct Inner {
     faults: Faults,
     clock: Clock,
     policy: watch::Sender<Arc<Policy>>,
+    /// What the on-call providers said; every policy that is put in force reads it.
+    board: Board,
     bell: Bell,
     live: watch::Sender<Arc<Live>>,
     /// One reader at a time, so that an older picture never replaces a newer one.
@@ -109,6 +120,11 @@ impl Workflows {
     /// Follows the policy through reloads.
     pub fn watch_policy(&self) -> watch::Receiver<Arc<Policy>> {
         self.inner.policy.subscribe()
+    }
+
+    /// What the on-call providers said last. Whoever asks them writes it here.
+    pub fn board(&self) -> &Board {
+        &self.inner.board
     }
 
     /// The clock that everything here goes by.

@@ -71,7 +71,7 @@ impl Told for AuthenticateError {
             Self::Unknown | Self::Expired | Self::Revoked | Self::Suspended => {
                 "the token is not known, has expired, or was revoked; ask for a new one".to_owned()
             }
-            Self::Store(_) => STORE_IS_GONE.to_owned(),
+            Self::Store(error) => error.told(),
         }
     }
 
@@ -82,10 +82,6 @@ impl Told for AuthenticateError {
         }
     }
 }
-
-/// What people read when the store does not answer.
-pub(crate) const STORE_IS_GONE: &str =
-    "Countersign can't reach its store at the moment, so nothing new is let through; try again in a minute";
 
 /// Why no token was made.
 #[derive(Debug, thiserror::Error)]
@@ -113,7 +109,7 @@ pub enum IssueError {
 impl Told for IssueError {
     fn told(&self) -> String {
         match self {
-            Self::Store(_) => STORE_IS_GONE.to_owned(),
+            Self::Store(error) => error.told(),
             Self::Name(_) | Self::Span | Self::Label | Self::Random | Self::Missing => self.to_string(),
         }
     }
@@ -292,7 +288,7 @@ impl Workflows {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         // Writing to a String does not fail.
         let _infallible = write!(text, "{byte:02x}");

@@ -3,7 +3,6 @@
 use serde_json::json;
 use tracing::info;
 
-use super::people::STORE_IS_GONE;
 use super::{Workflows, transact};
 use crate::clock::{Span, Timestamp};
 use crate::grant::Grant;
@@ -13,7 +12,7 @@ use crate::notice::Kind;
 use crate::policy::{Ask, Policy, Refusal, Route};
 use crate::request::{Event, Refused, Request, State, What};
 use crate::store::audit::{self, Note};
-use crate::store::{StoreError, grants, notices, requests};
+use crate::store::{StoreError, Tx, grants, notices, people, requests};
 use crate::target::{Access, TargetName};
 use crate::told::{Fault, Told};
 
@@ -84,6 +83,15 @@ pub enum RequestError {
         "this machine's clock differs from the store's by more than 2 s, so it issues no grants; tell the platform team"
     )]
     Clock,
+    /// Break-glass is taken by whoever answers for it.
+    #[error("break-glass access can't be asked for on behalf of somebody else")]
+    NotForOthers,
+    /// There is nobody of that name, or they are suspended.
+    #[error("`{0}` is not known to Countersign; they need a token or a sign-in first")]
+    Nobody(String),
+    /// There is no pending request for access of theirs.
+    #[error("there is no pending request `{0}` of yours that could be changed")]
+    NotYours(RequestId),
     /// The grant to extend is not there, not theirs, or over.
     #[error("there is no live grant `{0}` of yours")]
     NoGrant(GrantId),
@@ -99,13 +107,16 @@ impl Told for RequestError {
     fn told(&self) -> String {
         match self {
             Self::Policy(refusal) => refusal.told(),
-            Self::Store(_) => STORE_IS_GONE.to_owned(),
+            Self::Store(error) => error.told(),
             Self::Why
             | Self::Already { .. }
             | Self::Pending(_)
             | Self::ReviewOwed
             | Self::Clock
             | Self::NoGrant(_)
+            | Self::NotForOthers
+            | Self::Nobody(_)
+            | Self::NotYours(_)
             | Self::Emergency => self.to_string(),
         }
     }
@@ -115,8 +126,8 @@ impl Told for RequestError {
             Self::Policy(refusal) => refusal.fault(),
             Self::Why => Fault::Asker,
             Self::Already { .. } | Self::Pending(_) => Fault::Conflict,
-            Self::ReviewOwed | Self::Emergency => Fault::Refused,
-            Self::NoGrant(_) => Fault::Missing,
+            Self::ReviewOwed | Self::Emergency | Self::NotForOthers => Fault::Refused,
+            Self::NoGrant(_) | Self::Nobody(_) | Self::NotYours(_) => Fault::Missing,
             Self::Clock | Self::Store(_) => Fault::Ours,
         }
     }
@@ -139,7 +150,7 @@ pub enum WithdrawError {
 impl Told for WithdrawError {
     fn told(&self) -> String {
         match self {
-            Self::Store(_) => STORE_IS_GONE.to_owned(),
+            Self::Store(error) => error.told(),
             Self::Missing(_) | Self::Refused(_) => self.to_string(),
         }
     }
@@ -151,6 +162,36 @@ impl Told for WithdrawError {
             Self::Store(_) => Fault::Ours,
         }
     }
+}
+
+/// Why a request is made.
+#[derive(Clone, Copy, Debug)]
+enum Why<'a> {
+    /// Its requester wants it.
+    New,
+    /// Somebody wants it for them.
+    For(&'a Identity),
+    /// Its requester wants it instead of this one.
+    Instead(RequestId),
+}
+
+/// Voids a request because its requester asks for something else.
+async fn replace(
+    tx: &mut Tx,
+    by: &Identity,
+    old: RequestId,
+    new: RequestId,
+    now: Timestamp,
+) -> Result<(), RequestError> {
+    let not_yours = || RequestError::NotYours(old);
+    let found = requests::get(tx, old).await?.filter(|found| found.request.by == *by).ok_or_else(not_yours)?;
+    let step = found.request.step(Event::Withdraw, now).map_err(|_| not_yours())?;
+    requests::change(tx, &step.request, found.version).await?;
+    requests::replaced(tx, old, new).await?;
+    notices::add(tx, &Kind::Changed { request: old }, &step.request.needs.asked(true), now).await?;
+    let note = Note { actor: &by.name, verb: "edit", about: old.to_string(), detail: json!({ "instead": new }) };
+    audit::append(tx, note, now).await?;
+    Ok(())
 }
 
 impl Workflows {
@@ -170,7 +211,57 @@ impl Workflows {
             extends: None,
             emergency: false,
         };
-        self.ask(who.identity(), &ask, what).await
+        self.ask(who.identity(), &ask, what, Why::New).await
+    }
+
+    /// Asks for access for somebody else. It is their request in every way, but whoever asks may not decide on it either
+    /// (G16), and has to be somebody who may ask for the target themselves.
+    pub async fn request_for(&self, who: &Authenticated, name: &str, ask: AccessAsk) -> Result<Asked, RequestError> {
+        if name == who.identity().name {
+            return self.request(who, ask).await;
+        }
+        if !is_text(&ask.why) {
+            return Err(RequestError::Why);
+        }
+        if ask.emergency {
+            return Err(RequestError::NotForOthers);
+        }
+        let mine = self.policy().may_ask(&who.identity().name, self.now());
+        if !mine.iter().any(|one| one.target.name == ask.target) {
+            return Err(Refusal::Unknown(ask.target).into());
+        }
+        let found = self.person_named(name).await?.ok_or_else(|| RequestError::Nobody(name.to_owned()))?;
+        self.refuse_doubles(&found, &ask).await?;
+        let (target, access, span) = (ask.target.clone(), ask.access, ask.span);
+        let what = What::Access { target, access, span, extends: None, emergency: false };
+        self.ask(&found, &ask, what, Why::For(who.identity())).await
+    }
+
+    async fn person_named(&self, name: &str) -> Result<Option<Identity>, StoreError> {
+        let mut tx = self.begin_transaction().await?;
+        let found = people::find(&mut tx, name).await?;
+        tx.commit_quietly().await?;
+        Ok(found.filter(|(_, suspended)| !suspended).map(|(identity, _)| identity))
+    }
+
+    /// Asks for something else instead (G7): a new request, and the old one is void with all of its votes.
+    pub async fn edit(&self, who: &Authenticated, id: RequestId, ask: AccessAsk) -> Result<Asked, RequestError> {
+        if !is_text(&ask.why) {
+            return Err(RequestError::Why);
+        }
+        if ask.emergency {
+            return Err(RequestError::Emergency);
+        }
+        let old = requests::find(self.db(), id).await?.filter(|old| old.by == *who.identity());
+        let extends = match old.map(|old| old.what) {
+            Some(What::Access { extends, target, emergency: false, .. }) => extends.filter(|_| target == ask.target),
+            Some(What::Access { .. } | What::Operation { .. } | What::Review { .. }) | None => {
+                return Err(RequestError::NotYours(id));
+            }
+        };
+        let (target, access, span) = (ask.target.clone(), ask.access, ask.span);
+        let what = What::Access { target, access, span, extends, emergency: false };
+        self.ask(who.identity(), &ask, what, Why::Instead(id)).await
     }
 
     /// Asks for more time on a live grant; when it is agreed, the grant's end moves and its sessions go on.
@@ -194,7 +285,7 @@ impl Workflows {
         let (target, access) = (grant.target, grant.access);
         let what = What::Access { target: target.clone(), access, span, extends: Some(id), emergency: false };
         let ask = AccessAsk { target, access, span, why: why.to_owned(), emergency: false };
-        self.ask(who.identity(), &ask, what).await
+        self.ask(who.identity(), &ask, what, Why::New).await
     }
 
     /// Somebody who has it, or asked for it a moment ago, is told so instead of asking twice.
@@ -228,12 +319,18 @@ impl Workflows {
         Ok(policy.route(&asked, now)?)
     }
 
-    async fn ask(&self, by: &Identity, ask: &AccessAsk, what: What) -> Result<Asked, RequestError> {
+    async fn ask(&self, by: &Identity, ask: &AccessAsk, what: What, why: Why<'_>) -> Result<Asked, RequestError> {
         let (policy, now) = (self.policy(), self.now());
         let route = Self::route(&policy, by, ask, now)?;
-        let request = Request::new(by.clone(), what, ask.why.clone(), route.needs, now);
+        let mut request = Request::new(by.clone(), what, ask.why.clone(), route.needs, now);
+        if let Why::For(asker) = why {
+            request.asked_by = Some(asker.name.clone());
+        }
         transact!(self, RequestError, |tx| {
             requests::add(tx, &request).await?;
+            if let Why::Instead(old) = why {
+                replace(tx, by, old, request.id, now).await?;
+            }
             let about = Kind::Asked { request: request.id };
             notices::add(tx, &about, &request.asked(), now).await?;
             audit::append(tx, asked_note(&request, &route.rule, &policy), now).await?;
@@ -341,6 +438,7 @@ fn asked_note<'a>(request: &'a Request, rule: &str, policy: &Policy) -> Note<'a>
         "what": request.what,
         "why": request.why,
         "rule": rule,
+        "asked_by": request.asked_by,
         "asked": request.needs.asked(true),
         "policy": policy.hash(),
     });

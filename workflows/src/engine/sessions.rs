@@ -11,12 +11,12 @@ use tracing::{info, warn};
 
 use super::live::Carried;
 use super::{Admission, LiveSession, Workflows, transact};
-use crate::approval::Needs;
+use crate::approval::{Needs, Vote};
 use crate::id::{RequestId, SessionId};
 use crate::identity::Authenticated;
 use crate::notice::Kind;
 use crate::operation::Fingerprint;
-use crate::request::{Event, Refused, Request, State, What};
+use crate::request::{Event, Outcome, Refused, Request, State, What};
 use crate::session::{Ending, Session, Totals};
 use crate::store::audit::{self, Note};
 use crate::store::{StoreError, grants, notices, people, requests, sessions};
@@ -248,6 +248,72 @@ impl Workflows {
             audit::append(tx, note, now).await?;
             Ok(step.request)
         })
+    }
+
+    /// Lets exactly the same operation pass again, where everybody who agreed said that it may for as long as its session
+    /// lasts. The votes are counted anew by the policy of now (G6), and the log says so each time.
+    pub async fn spend_again(
+        &self,
+        session: &LiveSession,
+        id: RequestId,
+        fingerprint: &Fingerprint,
+        gate: &Gate,
+    ) -> Result<Request, SpendError> {
+        transact!(self, SpendError, |tx| {
+            let (policy, now) = (self.policy(), self.now());
+            self.trust_clock()?;
+            session.life().still().map_err(|_| SpendError::Over)?;
+            let suspended = people::suspended(tx).await?;
+            let request = requests::get(tx, id).await?.ok_or(SpendError::Missing(id))?.request;
+            let holder = grants::get(tx, session.admission.grant).await?.ok_or(SpendError::Over)?;
+            if suspended.contains(&session.identity().name) || !holder.grant.is_live(now) {
+                return Err(SpendError::Over);
+            }
+            if !request.repeats(session.id(), &fingerprint.to_string()) {
+                return Err(Refused::Differs.into());
+            }
+            let State::Spent { votes, .. } = &request.state else { return Err(Refused::Differs.into()) };
+            let enough = match gate {
+                Gate::Open => true,
+                Gate::Shut(_) => false,
+                Gate::Hold(needs) => {
+                    let counts = |vote: &Vote| {
+                        let gone = suspended.contains(&vote.by.name);
+                        if gone { Vec::new() } else { policy.counts_for(needs, vote, now) }
+                    };
+                    votes.recount(counts).meet(needs)
+                }
+            };
+            if !enough {
+                return Err(SpendError::PolicyChanged);
+            }
+            let detail =
+                json!({ "session": session.id(), "fingerprint": fingerprint.to_string(), "policy": policy.hash() });
+            let note = Note { actor: &request.by.name, verb: "spend again", about: id.to_string(), detail };
+            audit::append(tx, note, now).await?;
+            Ok(request)
+        })
+    }
+
+    /// Notes what became of an operation that people agreed to, so that they see it.
+    pub async fn operation_done(&self, id: RequestId, outcome: &Outcome) -> Result<(), StoreError> {
+        let noted: Result<(), HoldError> = transact!(self, HoldError, |tx| {
+            let now = self.now();
+            let Some(found) = requests::get(tx, id).await? else { return Ok(()) };
+            if requests::outcome(tx, id, outcome).await? {
+                let asked = found.request.needs.asked(true);
+                notices::add(tx, &Kind::Changed { request: id }, &asked, now).await?;
+                let note = Note {
+                    actor: &found.request.by.name,
+                    verb: "outcome",
+                    about: id.to_string(),
+                    detail: json!(outcome),
+                };
+                audit::append(tx, note, now).await?;
+            }
+            Ok(())
+        });
+        noted.map_err(|HoldError::Store(error)| error)
     }
 
     /// The client gave up on a held operation, or left.

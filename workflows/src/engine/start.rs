@@ -17,6 +17,7 @@ use crate::clock::Clock;
 use crate::evidence::recording::{self, Recorder, RecorderConfig};
 use crate::evidence::{HeadsError, HeadsFile, KeyError, SigningKey};
 use crate::id::NodeId;
+use crate::oncall::Board;
 use crate::policy::Policy;
 use crate::secret::Secret;
 use crate::store::audit::{self, Note};
@@ -278,11 +279,13 @@ impl Workflows {
             path: config.recordings.path.clone(),
             source: Box::new(source),
         })?;
+        let board = Board::default();
         let inner = Inner {
             db,
             faults: config.faults,
             clock,
-            policy: watch::Sender::new(Arc::new(config.policy)),
+            policy: watch::Sender::new(Arc::new(config.policy.attached(&board))),
+            board,
             bell: Bell::default(),
             live: watch::Sender::new(Arc::new(Live::default())),
             refreshing: tokio::sync::Mutex::new(()),
@@ -337,7 +340,7 @@ impl Workflows {
                 | StartError::Secret(_),
             ) => Ok(()),
         };
-        self.inner.policy.send_replace(Arc::new(policy));
+        self.inner.policy.send_replace(Arc::new(policy.attached(&self.inner.board)));
         info!(policy.hash = %after, "the policy was reloaded");
         self.inner.bell.ring();
         outcome

@@ -3,7 +3,6 @@
 use serde_json::json;
 use tracing::info;
 
-use super::people::STORE_IS_GONE;
 use super::requests::{LONGEST_TEXT, is_text, new_grant};
 use super::{Workflows, transact};
 use crate::approval::{Terms, Vote, Who};
@@ -83,9 +82,9 @@ impl Told for VoteError {
                 "you are not among those who were asked, so your vote doesn't count".to_owned()
             }
             Self::Refused(Refused::Settled(state)) => format!("it is too late: the request is {state} already"),
-            Self::Store(_) => STORE_IS_GONE.to_owned(),
+            Self::Store(error) => error.told(),
             Self::Missing(_)
-            | Self::Refused(Refused::NotApproved(_) | Refused::Differs)
+            | Self::Refused(Refused::NotApproved(_) | Refused::Differs | Refused::NobodyElse)
             | Self::Because
             | Self::PolicyChanged
             | Self::MoreThanAsked(_)
@@ -100,7 +99,9 @@ impl Told for VoteError {
         match self {
             Self::Missing(_) => Fault::Missing,
             Self::Refused(Refused::Settled(_)) => Fault::Conflict,
-            Self::Refused(Refused::Own | Refused::NotAsked | Refused::NotApproved(_) | Refused::Differs)
+            Self::Refused(
+                Refused::Own | Refused::NotAsked | Refused::NotApproved(_) | Refused::Differs | Refused::NobodyElse,
+            )
             | Self::PolicyChanged
             | Self::Suspended(_) => Fault::Refused,
             Self::StillOpen(_) => Fault::Conflict,

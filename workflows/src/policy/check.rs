@@ -1,8 +1,10 @@
 //! Looks at the file as a whole: every name must lead somewhere, and every rule must be able to do something.
 
+mod manages;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::file::{Asked, File, RuleText, Selector, WayText, Word};
+use super::file::{Asked, File, RotationText, RuleText, Selector, WayText, Word};
 use super::mistake::{Notes, distance, nearest, suggest};
 use super::read::At;
 use super::rule::attribute;
@@ -19,10 +21,10 @@ const LONGEST_REVIEW: Span = Span::hours(24);
 
 /// The file and its mistakes.
 pub(super) struct Check<'f, 'n, 's> {
-    file: &'f File,
-    notes: &'n mut Notes<'s>,
+    pub(super) file: &'f File,
+    pub(super) notes: &'n mut Notes<'s>,
     groups: BTreeMap<&'f str, &'f [At<Who>]>,
-    rotations: BTreeMap<&'f str, &'f [At<String>]>,
+    pub(super) rotations: BTreeMap<&'f str, &'f RotationText>,
     resolved: BTreeMap<String, BTreeSet<String>>,
 }
 
@@ -30,8 +32,7 @@ impl<'f, 'n, 's> Check<'f, 'n, 's> {
     pub(super) fn new(file: &'f File, notes: &'n mut Notes<'s>) -> Self {
         let groups: BTreeMap<&str, &[At<Who>]> =
             file.groups.iter().map(|(name, members)| (name.get_ref().as_str(), members.as_slice())).collect();
-        let rotations = file.rotations.iter();
-        let rotations = rotations.map(|text| (text.name.get_ref().as_str(), text.members.as_slice())).collect();
+        let rotations = file.rotations.iter().map(|text| (text.name.get_ref().as_str(), text)).collect();
         let resolved = groups.keys().map(|name| ((*name).to_owned(), resolve(&groups, name))).collect();
         Self { file, notes, groups, rotations, resolved }
     }
@@ -50,6 +51,7 @@ impl<'f, 'n, 's> Check<'f, 'n, 's> {
         for member in file.rotations.iter().flat_map(|text| &text.members) {
             self.not_a_name_of_many(&member.span(), member.get_ref());
         }
+        self.providers();
         file.auditors.iter().chain(&file.administrators).for_each(|who| self.who(who, false));
         for way in file.access.iter().chain(&file.emergency) {
             self.way(way);
@@ -71,6 +73,7 @@ impl<'f, 'n, 's> Check<'f, 'n, 's> {
             self.selector(&mask.select);
             mask.unless.iter().for_each(|who| self.who(who, false));
         }
+        self.manages();
     }
 
     fn doubles(&mut self) {
@@ -121,7 +124,7 @@ impl<'f, 'n, 's> Check<'f, 'n, 's> {
     }
 
     /// Somebody that the file names.
-    fn who(&mut self, who: &At<Who>, is_member: bool) {
+    pub(super) fn who(&mut self, who: &At<Who>, is_member: bool) {
         let span = who.span();
         match who.get_ref() {
             Who::Group(name) if !self.groups.contains_key(name.as_str()) => {
@@ -161,7 +164,7 @@ impl<'f, 'n, 's> Check<'f, 'n, 's> {
     fn typo(&mut self, span: &std::ops::Range<usize>, name: &str) {
         let in_groups = self.resolved.values().flatten().map(String::as_str);
         let known: BTreeSet<&str> = in_groups
-            .chain(self.rotations.values().copied().flatten().map(|member| member.get_ref().as_str()))
+            .chain(self.rotations.values().flat_map(|text| &text.members).map(|member| member.get_ref().as_str()))
             .collect();
         if known.contains(name) {
             return;
@@ -256,20 +259,21 @@ impl<'f, 'n, 's> Check<'f, 'n, 's> {
     fn most(&self, asked: &Asked, without: Option<&str>) -> usize {
         let everyone: BTreeSet<&Who> = std::iter::once(&asked.from).chain(&asked.then).map(At::get_ref).collect();
         let fixed: BTreeSet<String> = everyone.iter().flat_map(|who| self.fixed(who)).collect();
-        // One person of a rotation at a time.
-        let turns = everyone.iter().filter(|who| match who {
-            Who::OnCall(name) => {
-                let members = self.rotations.get(name.as_str()).copied().unwrap_or_default();
-                members
-                    .iter()
-                    .any(|member| !fixed.contains(member.get_ref()) && Some(member.get_ref().as_str()) != without)
-            }
-            Who::Group(_) | Who::Person(_) => false,
+        let other =
+            |member: &At<String>| !fixed.contains(member.get_ref()) && Some(member.get_ref().as_str()) != without;
+        let turns = everyone.iter().map(|who| match who {
+            Who::OnCall(name) => self.rotations.get(name.as_str()).map_or(0, |text| match text.provider {
+                // However many the schedule names: the file can't tell.
+                Some(_) => usize::from(u8::MAX),
+                // One person of a rotation at a time.
+                None => usize::from(text.members.iter().any(other)),
+            }),
+            Who::Group(_) | Who::Person(_) => 0,
         });
-        fixed.iter().filter(|name| Some(name.as_str()) != without).count() + turns.count()
+        fixed.iter().filter(|name| Some(name.as_str()) != without).count() + turns.sum::<usize>()
     }
 
-    fn fixed(&self, who: &Who) -> BTreeSet<String> {
+    pub(super) fn fixed(&self, who: &Who) -> BTreeSet<String> {
         match who {
             Who::Group(name) => self.resolved.get(name).cloned().unwrap_or_default(),
             Who::Person(name) => BTreeSet::from([name.clone()]),

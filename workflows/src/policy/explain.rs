@@ -93,6 +93,9 @@ pub struct AskedLine {
     pub then: Option<Who>,
     /// Who that is now, without the person who asks.
     pub then_people: BTreeSet<String>,
+    /// What is wrong with the rotations among them, and who is asked instead.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// One statement.
@@ -211,6 +214,7 @@ impl Policy {
             within: quorum.within.to_string(),
             then_people: quorum.then.as_ref().map(others).unwrap_or_default(),
             then: quorum.then.clone(),
+            notes: self.on_call_notes(quorum, now),
         };
         needs.quorums().iter().map(line).collect()
     }
@@ -305,10 +309,10 @@ impl fmt::Display for AskedLine {
             }
         };
         write!(f, "{} of {} ({}) within {}", self.needed, self.from, names(&self.people), self.within)?;
-        match &self.then {
-            Some(then) => write!(f, ", then {then} ({})", names(&self.then_people)),
-            None => Ok(()),
+        if let Some(then) = &self.then {
+            write!(f, ", then {then} ({})", names(&self.then_people))?;
         }
+        self.notes.iter().try_for_each(|note| write!(f, "; {note}"))
     }
 }
 

@@ -5,17 +5,19 @@ use std::ops::Range;
 use jiff::tz::TimeZone;
 use toml::de::DeTable;
 
+use super::manage::{DigestText, ManagesText, manages};
 use super::mistake::{Notes, nearest, suggest};
 use super::place::{groups, pairs, rotations, target};
+use super::provided;
 use super::read::{At, Table, parsed};
 use crate::approval::Who;
 use crate::clock::Span;
-use crate::oncall::Rotation;
+use crate::oncall::{Provider, Turns};
 use crate::target::{Access, Target};
 use crate::verdict::ColumnPattern;
 
 /// Tables that others read; here they only have to be known.
-const OTHERS: [&str; 5] = ["store", "keys", "recordings", "gateway", "console"];
+const OTHERS: [&str; 8] = ["store", "keys", "recordings", "gateway", "console", "slack", "discord", "matrix"];
 pub(super) const LEVELS: [&str; 3] = ["read", "write", "admin"];
 /// The detectors that a mask may name.
 pub const DETECTORS: [&str; 9] =
@@ -113,8 +115,12 @@ pub(super) struct TargetText {
 #[derive(Debug)]
 pub(super) struct RotationText {
     pub(super) name: At<String>,
+    /// Who takes turns, where the file counts the shifts.
     pub(super) members: Vec<At<String>>,
-    pub(super) rotation: Option<Rotation>,
+    /// Who names the people, where somebody else does.
+    pub(super) provider: Option<Provider>,
+    pub(super) fallback: Option<At<Who>>,
+    pub(super) turns: Option<Turns>,
 }
 
 /// The whole file, as far as it is policy.
@@ -126,10 +132,14 @@ pub(super) struct File {
     pub(super) targets: Vec<TargetText>,
     pub(super) groups: Vec<(At<String>, Vec<At<Who>>)>,
     pub(super) rotations: Vec<RotationText>,
+    /// `[people]`: an e-mail at a provider, and the name in this file.
+    pub(super) people: Vec<(At<String>, At<Who>)>,
     pub(super) access: Vec<WayText>,
     pub(super) emergency: Vec<WayText>,
     pub(super) rules: Vec<RuleText>,
     pub(super) masks: Vec<MaskText>,
+    pub(super) digest: DigestText,
+    pub(super) manages: Vec<ManagesText>,
 }
 
 impl File {
@@ -143,6 +153,7 @@ impl File {
         let targets = targets.into_iter().filter_map(|table| target(table, notes)).collect();
         let groups = file.take("group").map(|value| groups(value, notes)).unwrap_or_default();
         let rotations = file.take("rotation").map(|value| rotations(value, &zone, notes)).unwrap_or_default();
+        let people = file.take("people").map(|value| provided::people(value, notes)).unwrap_or_default();
         let access = file.tables("access", "[[access]]", notes);
         let access = access.into_iter().map(|table| way(table, "approval", notes)).collect();
         let emergency = file.tables("emergency", "[[emergency]]", notes);
@@ -151,15 +162,31 @@ impl File {
         let rules = rules.into_iter().map(|table| rule(table, notes)).collect();
         let masks = file.tables("mask", "[[mask]]", notes);
         let masks = masks.into_iter().map(|table| mask(table, notes)).collect();
+        let digest = DigestText::read(file.take("digest"), &zone, notes);
+        let manages = file.take("manages").map(|value| manages(value, notes)).unwrap_or_default();
         for other in OTHERS {
             let _read_elsewhere = file.take(other);
         }
         file.close(notes);
-        Self { zone, auditors, administrators, targets, groups, rotations, access, emergency, rules, masks }
+        Self {
+            zone,
+            auditors,
+            administrators,
+            targets,
+            groups,
+            rotations,
+            people,
+            access,
+            emergency,
+            rules,
+            masks,
+            digest,
+            manages,
+        }
     }
 }
 
-fn zone(name: &At<String>, notes: &mut Notes<'_>) -> Option<TimeZone> {
+pub(super) fn zone(name: &At<String>, notes: &mut Notes<'_>) -> Option<TimeZone> {
     let zone = TimeZone::get(name.get_ref()).ok();
     if zone.is_none() {
         let known: Vec<String> = jiff::tz::db().available().map(|zone| zone.to_string()).collect();

@@ -8,14 +8,17 @@ mod examine;
 mod explain;
 mod facts;
 mod file;
+mod manage;
 mod mistake;
 mod parse;
 mod place;
+mod provided;
 mod read;
 mod route;
 mod rule;
 mod scope;
 mod secrets;
+mod shift;
 mod term;
 mod walk;
 
@@ -35,9 +38,11 @@ pub use file::DETECTORS;
 pub use mistake::{Mistake, Severity};
 pub use route::{Ask, MayAsk, Refusal, Route};
 pub use scope::{Judgement, Scope, Seat};
+pub use shift::OnCallView;
 
 use crate::approval::Who;
 use crate::clock::Timestamp;
+use crate::digest::Schedule;
 use crate::target::{Target, TargetName};
 
 /// Rules to begin with, each with its tests. They ask `group:dba`, and are about targets labelled `env = "prod"`.
@@ -50,6 +55,7 @@ pub struct Policy {
 }
 
 /// All that sessions and requests are judged by.
+#[derive(Clone)]
 struct Inner {
     hash: String,
     /// Kept for pointing at tests that fail; never printed as it is.
@@ -64,6 +70,9 @@ struct Inner {
     rules: Vec<Arc<rule::Rule>>,
     masks: Vec<rule::MaskRule>,
     tests: Vec<rule::Test>,
+    digest: Option<Schedule>,
+    /// By manager; nobody is among their own people.
+    manages: BTreeMap<String, BTreeSet<String>>,
     warnings: Vec<Mistake>,
 }
 

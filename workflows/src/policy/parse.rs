@@ -16,8 +16,9 @@ use super::mistake::{Mistake, Notes};
 use super::read::At;
 use super::rule::{Effect, MaskRule, People, Rule, Select, Test, Way};
 use super::walk::Names;
-use super::{Inner, Policy, secrets};
+use super::{Inner, Policy, provided, secrets};
 use crate::approval::{Needs, Quorum};
+use crate::oncall::Board;
 use crate::verdict::Mask;
 
 /// What reading is given: only what is used of it is taken from the machine.
@@ -78,11 +79,22 @@ fn syntax(message: &str, span: Option<Range<usize>>, notes: &mut Notes<'_>) {
 fn build(file: File, text: &str, notes: &mut Notes<'_>) -> Inner {
     let mut check = Check::new(&file, notes);
     check.all();
-    let groups = check.people();
+    let (groups, manages) = (check.people(), check.managed());
+    let by_email = provided::by_email(&file, &groups);
     let names = names(&file);
     let env = Arc::new(Env::stdlib());
     let File {
-        zone, auditors, administrators, targets, rotations, access, emergency, rules: rule_texts, masks, ..
+        zone,
+        auditors,
+        administrators,
+        targets,
+        rotations,
+        access,
+        emergency,
+        rules: rule_texts,
+        masks,
+        digest,
+        ..
     } = file;
     let ways = access.into_iter().map(|text| (text, false)).chain(emergency.into_iter().map(|text| (text, true)));
     let ways = ways.filter_map(|(text, emergency)| way(text, emergency)).collect();
@@ -93,7 +105,7 @@ fn build(file: File, text: &str, notes: &mut Notes<'_>) -> Inner {
             tests.extend(its_tests);
         }
     }
-    let rotations = rotations.into_iter().filter_map(|text| Some((text.name.into_inner(), text.rotation?)));
+    let rotations = rotations.into_iter().filter_map(|text| Some((text.name.into_inner(), text.turns?)));
     Inner {
         hash: hash(text),
         text: text.to_owned(),
@@ -102,11 +114,13 @@ fn build(file: File, text: &str, notes: &mut Notes<'_>) -> Inner {
         administrators: administrators.into_iter().map(At::into_inner).collect(),
         env,
         targets: targets.into_iter().map(|text| (text.target.name.clone(), Arc::new(text.target))).collect(),
-        people: People { groups, rotations: rotations.collect() },
+        people: People { groups, rotations: rotations.collect(), by_email, board: Board::default() },
         ways,
         rules,
         masks: masks.into_iter().map(mask).collect(),
         tests,
+        digest: digest.schedule,
+        manages,
         warnings: Vec::new(),
     }
 }

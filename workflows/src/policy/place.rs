@@ -7,10 +7,11 @@ use toml::de::DeValue;
 
 use super::file::{LEVELS, RotationText, TargetText, people};
 use super::mistake::{Notes, suggest};
+use super::provided;
 use super::read::{At, Table, parsed, text, texts, told};
 use crate::approval::Who;
 use crate::identity::is_name;
-use crate::oncall::{HandOver, Rotation};
+use crate::oncall::{HandOver, Rotation, Turns};
 use crate::target::{Access, Login, Protocol, SecretRef, Target, TargetName, Tls};
 
 pub(super) fn target(mut table: Table<'_>, notes: &mut Notes<'_>) -> Option<TargetText> {
@@ -168,6 +169,10 @@ fn rotation<'t>(
 ) -> Option<RotationText> {
     known_form(&name, notes);
     let mut table = Table::of(value, "[rotation.NAME]", notes)?;
+    if provided::is_meant(&mut table) {
+        return Some(provided::rotation(name, table, notes));
+    }
+    provided::exclude(&mut table, notes);
     let members = table.texts("members", notes);
     if members.is_empty() {
         table.misses("members", "[\"grace@example.com\", …]", notes);
@@ -195,6 +200,6 @@ fn rotation<'t>(
     table.close(notes);
     let names = members.iter().map(|member| member.get_ref().clone()).collect();
     let every = every.map_or(1, At::into_inner);
-    let rotation = hands_over.map(|hands_over| Rotation::new(names, hands_over, starts, every));
-    Some(RotationText { name, members, rotation })
+    let turns = hands_over.map(|hands_over| Turns::Counted(Rotation::new(names, hands_over, starts, every)));
+    Some(RotationText { name, members, provider: None, fallback: None, turns })
 }

@@ -215,7 +215,7 @@ impl Policy {
             }
         };
         // G16: nobody decides on their own request, by any path.
-        if voter == request.by.name {
+        if voter == request.by.name || request.asked_by.as_deref() == Some(voter) {
             return Vec::new();
         }
         let quorums = request.needs.quorums().iter().enumerate();

@@ -8,7 +8,7 @@ use super::condition::Condition;
 use super::file::Word;
 use crate::approval::{Needs, Who};
 use crate::clock::{Span, Timestamp};
-use crate::oncall::Rotation;
+use crate::oncall::{Board, Turns};
 use crate::target::{Access, Target};
 use crate::verdict::Mask;
 
@@ -82,7 +82,7 @@ pub(super) struct Rule {
 }
 
 /// `[[mask]]`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct MaskRule {
     pub(super) name: String,
     pub(super) select: Select,
@@ -91,7 +91,7 @@ pub(super) struct MaskRule {
 }
 
 /// `[[rule.test]]`, with the rule that it belongs to.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Test {
     pub(super) rule: Arc<Rule>,
     pub(super) sql: String,
@@ -104,11 +104,15 @@ pub(super) struct Test {
 }
 
 /// Groups with everybody in them, and rotations.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct People {
     /// Groups of groups resolved: only people are left.
     pub(super) groups: BTreeMap<String, BTreeSet<String>>,
-    pub(super) rotations: BTreeMap<String, Rotation>,
+    pub(super) rotations: BTreeMap<String, Turns>,
+    /// Whom an on-call provider may name: the e-mail in lower case, and the name in the file.
+    pub(super) by_email: BTreeMap<String, String>,
+    /// What the providers said; an empty one until the policy is put in force.
+    pub(super) board: Board,
 }
 
 impl People {
@@ -116,7 +120,7 @@ impl People {
     pub(super) fn of(&self, who: &Who, now: Timestamp) -> BTreeSet<String> {
         match who {
             Who::Group(group) => self.groups.get(group).cloned().unwrap_or_default(),
-            Who::OnCall(rotation) => self.on_call(rotation, now).map(str::to_owned).into_iter().collect(),
+            Who::OnCall(rotation) => self.on_call(rotation, now),
             Who::Person(name) => BTreeSet::from([name.clone()]),
         }
     }
@@ -125,7 +129,7 @@ impl People {
     pub(super) fn is(&self, who: &Who, name: &str, now: Timestamp) -> bool {
         match who {
             Who::Group(group) => self.groups.get(group).is_some_and(|people| people.contains(name)),
-            Who::OnCall(rotation) => self.on_call(rotation, now) == Some(name),
+            Who::OnCall(rotation) => self.is_on_call(rotation, name, now),
             Who::Person(person) => person == name,
         }
     }
@@ -143,18 +147,14 @@ impl People {
 
     /// The rotations in which somebody is on call now.
     pub(super) fn on_call_in(&self, name: &str, now: Timestamp) -> BTreeSet<String> {
-        let on_call = self.rotations.iter().filter(|(_, rotation)| rotation.on_call(now) == Some(name));
-        on_call.map(|(rotation, _)| rotation.clone()).collect()
-    }
-
-    fn on_call(&self, rotation: &str, now: Timestamp) -> Option<&str> {
-        self.rotations.get(rotation).and_then(|rotation| rotation.on_call(now))
+        let on_call = self.rotations.keys().filter(|rotation| self.is_on_call(rotation, name, now));
+        on_call.cloned().collect()
     }
 
     /// When one of these may next mean somebody else.
     pub(super) fn next_change<'w>(&self, who: impl Iterator<Item = &'w Who>, now: Timestamp) -> Option<Timestamp> {
         let rotation = |who: &Who| match who {
-            Who::OnCall(name) => self.rotations.get(name).map(|rotation| rotation.next_hand_over(now)),
+            Who::OnCall(name) => self.next_shift(name, now),
             Who::Group(_) | Who::Person(_) => None,
         };
         who.filter_map(rotation).min()

@@ -2,7 +2,9 @@
 
 mod examining;
 mod judging;
+mod managing;
 mod mistakes;
+mod oncall;
 mod routing;
 
 use super::*;

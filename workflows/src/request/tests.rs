@@ -160,8 +160,8 @@ fn a_denial_wins_over_an_approval_that_was_not_used() {
 #[test]
 fn the_least_that_anyone_agreed_to_is_granted() {
     let request = Request::new(person("ada"), access(), "x".to_owned(), Needs::one(quorum(2, None)), at(0));
-    let shorter = Terms { span: Some(Span::minutes(10)), access: None };
-    let lower = Terms { span: None, access: Some(Access::Read) };
+    let shorter = Terms { span: Some(Span::minutes(10)), access: None, ..Terms::default() };
+    let lower = Terms { span: None, access: Some(Access::Read), ..Terms::default() };
     let one = request.step(yes_to(&person("grace"), shorter, at(1)), at(1)).expect("a vote").request;
     let both = one.step(yes_to(&person("linus"), lower, at(1)), at(1)).expect("a vote");
     assert_eq!(both.effects, vec![Effect::Grant { access: Access::Read, span: Span::minutes(10) }]);

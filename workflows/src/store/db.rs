@@ -15,6 +15,8 @@ use sqlx::sqlite::{
 };
 use sqlx::{Column, Postgres, Row as _, SqlStr, Sqlite, Transaction, TypeInfo, ValueRef};
 
+use crate::told::{Fault, Told};
+
 /// Why the store did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -47,6 +49,29 @@ pub enum StoreError {
         /// What it holds.
         value: String,
     },
+}
+
+/// What people read when the store does not answer.
+const GONE: &str =
+    "Countersign can't reach its store at the moment, so nothing new is let through; try again in a minute";
+
+impl Told for StoreError {
+    fn told(&self) -> String {
+        match self {
+            Self::Clock => self.to_string(),
+            Self::Url(_)
+            | Self::Open(_)
+            | Self::Migrate(_)
+            | Self::Query(_)
+            | Self::Raced
+            | Self::Exists
+            | Self::Unknown { .. } => GONE.to_owned(),
+        }
+    }
+
+    fn fault(&self) -> Fault {
+        Fault::Ours
+    }
 }
 
 impl From<sqlx::Error> for StoreError {
@@ -250,7 +275,11 @@ pub(crate) enum Db {
 }
 
 /// Every file of `migrations/`, in order. Append-only: an applied one is never edited.
-const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "start", include_str!("../../../migrations/0001_start.sql"))];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "start", include_str!("../../../migrations/0001_start.sql")),
+    (2, "chat", include_str!("../../../migrations/0002_chat.sql")),
+    (3, "digest", include_str!("../../../migrations/0003_digest.sql")),
+];
 
 impl Db {
     /// Opens the store, creates it where there is none, and brings its tables up to date.

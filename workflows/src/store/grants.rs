@@ -40,7 +40,7 @@ pub(crate) struct Versioned {
     pub(crate) version: i64,
 }
 
-fn grant(row: &Row) -> Result<Versioned, StoreError> {
+pub(super) fn grant(row: &Row) -> Result<Versioned, StoreError> {
     let ended: Option<Ended> = match row.maybe_text("ending")? {
         Some(_) => Some(row.json("ending")?),
         None => None,

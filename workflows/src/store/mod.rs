@@ -1,10 +1,13 @@
 //! What happened, in rows. SQL on top of each file, functions below; one text serves both engines.
 
 pub(crate) mod audit;
+pub(crate) mod chat;
 pub(crate) mod db;
+pub(crate) mod digests;
 pub(crate) mod grants;
 pub(crate) mod notices;
 pub(crate) mod people;
+pub(crate) mod remarks;
 pub(crate) mod requests;
 pub(crate) mod sessions;
 

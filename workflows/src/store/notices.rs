@@ -13,6 +13,8 @@ statements! {
              (SELECT id FROM notices WHERE done IS NULL AND lease < $3 ORDER BY made LIMIT $4) \
              AND done IS NULL AND lease < $3 RETURNING id, about, told, made";
     DONE = "UPDATE notices SET done = $3 WHERE id = $1 AND claimed = $2 AND done IS NULL";
+    DUE = "SELECT id FROM notices WHERE done IS NULL AND lease < $1 LIMIT 1";
+    LATER = "UPDATE notices SET lease = $3 WHERE id = $1 AND claimed = $2 AND done IS NULL";
     OPEN = "SELECT COUNT(*) AS open FROM notices WHERE done IS NULL";
 }
 
@@ -28,6 +30,11 @@ fn notice(row: &Row) -> Result<Notice, StoreError> {
 pub(crate) async fn add(tx: &mut Tx, about: &Kind, to: &[Who], now: Timestamp) -> Result<(), StoreError> {
     let values = args![NoticeId::new().to_string(), about.as_str(), json(about)?, json(&to)?, now.micros()];
     tx.one(ADD, values).await
+}
+
+/// Whether there is anything to claim. Reads only, so that looking costs writers nothing.
+pub(crate) async fn due(db: &Db, now: Timestamp) -> Result<bool, StoreError> {
+    Ok(db.first(DUE, args![now.micros()]).await?.is_some())
 }
 
 /// Claims up to `limit` notices until `lease`; nobody else is given them before that.
@@ -47,6 +54,11 @@ pub(crate) async fn claim(
 /// Marks a claimed notice as told; false where the claim was lost.
 pub(crate) async fn done(tx: &mut Tx, id: NoticeId, by: NodeId, now: Timestamp) -> Result<bool, StoreError> {
     Ok(tx.run(DONE, args![id.to_string(), by.to_string(), now.micros()]).await? == 1)
+}
+
+/// Gives a claimed notice back, to be claimed again from a moment on.
+pub(crate) async fn later(tx: &mut Tx, id: NoticeId, by: NodeId, from: Timestamp) -> Result<(), StoreError> {
+    tx.run(LATER, args![id.to_string(), by.to_string(), from.micros()]).await.map(drop)
 }
 
 pub(crate) async fn open(db: &Db) -> Result<i64, StoreError> {

@@ -5,20 +5,22 @@ use super::json;
 use crate::clock::Timestamp;
 use crate::id::{RequestId, SessionId};
 use crate::identity::Identity;
-use crate::request::{Request, State, What};
+use crate::request::{Outcome, Request, State, What};
 
 statements! {
-    ADD = "INSERT INTO requests (id, version, identity, made, kind, target, what, why, needs, state, detail, due, session) \
-           VALUES ($1, 1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
-    ONE = "SELECT r.id, r.version, r.identity, i.name, r.made, r.what, r.why, r.needs, r.state, r.detail \
+    ADD = "INSERT INTO requests (id, version, identity, made, kind, target, what, why, needs, state, detail, due, session, asked_by) \
+           VALUES ($1, 1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
+    ONE = "SELECT r.id, r.version, r.identity, i.name, r.made, r.what, r.why, r.needs, r.state, r.detail, r.asked_by, r.replaced, r.outcome \
            FROM requests r JOIN identities i ON i.id = r.identity WHERE r.id = $1";
-    LATEST = "SELECT r.id, r.version, r.identity, i.name, r.made, r.what, r.why, r.needs, r.state, r.detail \
+    LATEST = "SELECT r.id, r.version, r.identity, i.name, r.made, r.what, r.why, r.needs, r.state, r.detail, r.asked_by, r.replaced, r.outcome \
               FROM requests r JOIN identities i ON i.id = r.identity ORDER BY r.made DESC LIMIT $1";
-    OPEN = "SELECT r.id, r.version, r.identity, i.name, r.made, r.what, r.why, r.needs, r.state, r.detail \
+    OPEN = "SELECT r.id, r.version, r.identity, i.name, r.made, r.what, r.why, r.needs, r.state, r.detail, r.asked_by, r.replaced, r.outcome \
             FROM requests r JOIN identities i ON i.id = r.identity WHERE r.due IS NOT NULL ORDER BY r.made DESC LIMIT $1";
     DUE = "SELECT id FROM requests WHERE due <= $1 ORDER BY due LIMIT $2";
     NEXT_DUE = "SELECT MIN(due) AS due FROM requests WHERE due IS NOT NULL";
     OF_SESSION = "SELECT id FROM requests WHERE session = $1 AND due IS NOT NULL";
+    REPLACED = "UPDATE requests SET version = version + 1, replaced = $2 WHERE id = $1 AND replaced IS NULL";
+    OUTCOME = "UPDATE requests SET version = version + 1, outcome = $2 WHERE id = $1 AND outcome IS NULL";
     CHANGE = "UPDATE requests SET version = version + 1, state = $3, detail = $4, due = $5 WHERE id = $1 AND version = $2";
 }
 
@@ -37,7 +39,7 @@ const fn kind(what: &What) -> &'static str {
     }
 }
 
-fn request(row: &Row) -> Result<Versioned, StoreError> {
+pub(super) fn request(row: &Row) -> Result<Versioned, StoreError> {
     let state: State = row.json("detail")?;
     // The name that queries use and the state itself are written together; if they differ, somebody edited the row.
     if row.text("state")? != state.as_str() {
@@ -51,6 +53,9 @@ fn request(row: &Row) -> Result<Versioned, StoreError> {
         why: row.text("why")?.to_owned(),
         needs: row.json("needs")?,
         state,
+        asked_by: row.maybe_text("asked_by")?.map(str::to_owned),
+        replaced: row.maybe_text("replaced")?.map(|_| row.parsed("replaced")).transpose()?,
+        outcome: row.maybe_text("outcome")?.map(|_| row.json("outcome")).transpose()?,
     };
     Ok(Versioned { request, version: row.int("version")? })
 }
@@ -73,6 +78,7 @@ pub(crate) async fn add(tx: &mut Tx, request: &Request) -> Result<(), StoreError
         json(&request.state)?,
         request.state.due().map(Timestamp::micros),
         session,
+        request.asked_by.clone(),
     ];
     tx.one(ADD, values).await
 }
@@ -115,4 +121,14 @@ pub(crate) async fn change(tx: &mut Tx, request: &Request, version: i64) -> Resu
         request.state.due().map(Timestamp::micros),
     ];
     tx.one(CHANGE, values).await
+}
+
+/// Notes what was asked for instead.
+pub(crate) async fn replaced(tx: &mut Tx, id: RequestId, by: RequestId) -> Result<(), StoreError> {
+    tx.one(REPLACED, args![id.to_string(), by.to_string()]).await
+}
+
+/// Notes what became of an operation; false where it was noted before.
+pub(crate) async fn outcome(tx: &mut Tx, id: RequestId, outcome: &Outcome) -> Result<bool, StoreError> {
+    Ok(tx.run(OUTCOME, args![id.to_string(), json(outcome)?]).await? == 1)
 }

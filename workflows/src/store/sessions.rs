@@ -30,7 +30,7 @@ statements! {
     LIVE_COUNT = "SELECT COUNT(*) AS live FROM sessions WHERE ended IS NULL";
 }
 
-fn session(row: &Row) -> Result<Session, StoreError> {
+pub(super) fn session(row: &Row) -> Result<Session, StoreError> {
     let ended = match (row.maybe_int("ended")?, row.maybe_text("ending")?) {
         (Some(at), Some(_)) => Some((Timestamp::from_micros(at), row.json::<Ending>("ending")?)),
         (None, None) => None,

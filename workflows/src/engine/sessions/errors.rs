@@ -1,6 +1,5 @@
 //! What can go wrong with a session, in the words of whoever hears of it.
 
-use crate::engine::people::STORE_IS_GONE;
 use crate::evidence::recording::RecordError;
 use crate::id::{RequestId, SessionId};
 use crate::request::Refused;
@@ -27,8 +26,7 @@ pub enum AdmitError {
 impl Told for AdmitError {
     fn told(&self) -> String {
         match self {
-            Self::Store(clock @ StoreError::Clock) => clock.to_string(),
-            Self::Store(_) => STORE_IS_GONE.to_owned(),
+            Self::Store(error) => error.told(),
             Self::NoGrant(_) | Self::PolicyChanged(_) => self.to_string(),
         }
     }
@@ -58,12 +56,11 @@ pub enum BeginError {
 impl Told for BeginError {
     fn told(&self) -> String {
         match self {
-            Self::Store(clock @ StoreError::Clock) => clock.to_string(),
             Self::Record(_) => {
                 "Countersign can't record the session, so it can't begin; tell the platform team".to_owned()
             }
             Self::Over => self.to_string(),
-            Self::Store(_) => STORE_IS_GONE.to_owned(),
+            Self::Store(error) => error.told(),
         }
     }
 
@@ -85,7 +82,9 @@ pub enum HoldError {
 
 impl Told for HoldError {
     fn told(&self) -> String {
-        STORE_IS_GONE.to_owned()
+        match self {
+            Self::Store(error) => error.told(),
+        }
     }
 
     fn fault(&self) -> Fault {
@@ -116,8 +115,7 @@ pub enum SpendError {
 impl Told for SpendError {
     fn told(&self) -> String {
         match self {
-            Self::Store(clock @ StoreError::Clock) => clock.to_string(),
-            Self::Store(_) => STORE_IS_GONE.to_owned(),
+            Self::Store(error) => error.told(),
             Self::Missing(_) | Self::Refused(_) | Self::PolicyChanged | Self::Over => self.to_string(),
         }
     }
@@ -145,7 +143,7 @@ pub enum EndError {
 impl Told for EndError {
     fn told(&self) -> String {
         match self {
-            Self::Store(_) => STORE_IS_GONE.to_owned(),
+            Self::Store(error) => error.told(),
             Self::Missing(_) => self.to_string(),
         }
     }

@@ -64,9 +64,9 @@ both! {
         let ada = world.person("ada").await;
         let request = world.ask(&ada).await;
         let grace = world.person("grace").await;
-        let longer = Choice::Approve { terms: Terms { span: Some(Span::hours(3)), access: None }, note: None };
+        let longer = Choice::Approve { terms: Terms { span: Some(Span::hours(3)), access: None, ..Terms::default() }, note: None };
         assert!(matches!(world.workflows.vote(&grace, request.id, longer).await, Err(VoteError::MoreThanAsked(_))));
-        let less = Terms { span: Some(Span::minutes(20)), access: Some(Access::Read) };
+        let less = Terms { span: Some(Span::minutes(20)), access: Some(Access::Read), ..Terms::default() };
         world.workflows.vote(&grace, request.id, Choice::Approve { terms: less, note: None }).await.unwrap();
         let grants = world.workflows.grants(&ada, open()).await.unwrap();
         assert_eq!(grants[0].access, Access::Read);
@@ -263,7 +263,7 @@ both! {
         let long = AccessAsk { span: Span::hours(4), ..ask("orders-prod") };
         let asked = world.workflows.request(&ada, long).await.unwrap().request;
         // Less time than asked for is still what the long entry's people gave.
-        let less = Terms { span: Some(Span::minutes(30)), access: None };
+        let less = Terms { span: Some(Span::minutes(30)), access: None, ..Terms::default() };
         let granted = world.workflows.vote(&grace, asked.id, Choice::Approve { terms: less, note: None }).await.unwrap();
         assert_eq!(granted.state.as_str(), "spent");
         let alan = world.person("alan").await;
@@ -276,10 +276,10 @@ both! {
         let grant = world.granted(&ada).await;
         let asked = world.workflows.extend(&ada, grant, Span::hours(2), "still at it").await.unwrap();
         let linus = world.person("linus").await;
-        let lower = Choice::Approve { terms: Terms { span: None, access: Some(Access::Read) }, note: None };
+        let lower = Choice::Approve { terms: Terms { span: None, access: Some(Access::Read), ..Terms::default() }, note: None };
         let refused = world.workflows.vote(&linus, asked.request.id, lower).await.unwrap_err();
         assert!(matches!(refused, VoteError::Level(Access::Write)), "{refused}");
-        let same = Choice::Approve { terms: Terms { span: None, access: Some(Access::Write) }, note: None };
+        let same = Choice::Approve { terms: Terms { span: None, access: Some(Access::Write), ..Terms::default() }, note: None };
         world.workflows.vote(&linus, asked.request.id, same).await.unwrap();
         assert_eq!(world.workflows.grants(&ada, open()).await.unwrap()[0].until, world.clock.now().plus(Span::hours(2)));
     }

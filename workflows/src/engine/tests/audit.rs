@@ -80,14 +80,17 @@ both! {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_statement_is_accepted_by_both_engines() {
-    use crate::store::{audit, grants, notices, people, requests, sessions};
+    use crate::store::{audit, chat, digests, grants, notices, people, remarks, requests, sessions};
     for engine in [Engine::Sqlite, Engine::Postgres] {
         let Some(world) = World::on(engine).await else { continue };
         let all = [
             audit::STATEMENTS,
+            digests::STATEMENTS,
+            chat::STATEMENTS,
             grants::STATEMENTS,
             notices::STATEMENTS,
             people::STATEMENTS,
+            remarks::STATEMENTS,
             requests::STATEMENTS,
             sessions::STATEMENTS,
         ];

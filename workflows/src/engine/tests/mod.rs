@@ -25,7 +25,9 @@ macro_rules! both {
 
 mod access;
 mod audit;
+mod chat;
 mod crash;
+mod digests;
 mod people;
 mod races;
 mod sessions;

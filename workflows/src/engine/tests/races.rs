@@ -95,7 +95,7 @@ both! {
         stop.cancel();
         let mut names = within(jobs.join_all()).await;
         names.sort_unstable();
-        assert_eq!(names.len(), 5);
+        assert_eq!(names.len(), 6);
     }
 
     fn readers_do_not_queue_behind_writers(world) {

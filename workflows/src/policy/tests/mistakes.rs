@@ -12,7 +12,7 @@ fn broken(from: &str, to: &str) -> (String, Vec<Mistake>) {
 }
 
 /// One change of the world, the part of the text that the mistake must point at, and words of it.
-fn case(from: &str, to: &str, at: &str, what: &str, instead: &str) {
+pub(super) fn case(from: &str, to: &str, at: &str, what: &str, instead: &str) {
     let (text, list) = broken(from, to);
     let near = WORLD.find(from).unwrap();
     // `$` is the end of what was written.

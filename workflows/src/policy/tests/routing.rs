@@ -68,7 +68,7 @@ fn identity(name: &str) -> Identity {
 }
 
 /// What bob asked for while the file was `WORLD`.
-fn wish(escalated: bool) -> Request {
+pub(super) fn wish(escalated: bool) -> Request {
     let what = What::Access {
         target: name("orders-prod"),
         access: Access::Write,

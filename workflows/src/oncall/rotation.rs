@@ -1,4 +1,4 @@
-//! Who is on call now: a rotation of people that hands over on a fixed local hour.
+//! A rotation of people that hands over on a fixed local hour.
 //!
 //! Nothing is stored. The shift is counted from a fixed date, so that every node says the same of the same moment.
 
