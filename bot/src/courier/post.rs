@@ -1,0 +1,153 @@
+//! One card in one place: posted once, and rewritten whenever it would say something else.
+
+use std::fmt::Write as _;
+
+use sha2::{Digest, Sha256};
+use tracing::{info, warn};
+use workflows::engine::CardRow;
+use workflows::id::RequestId;
+use workflows::identity::{Chat, ChatUser};
+
+use super::subject::Subject;
+use super::{Courier, Post, TellError};
+use crate::card::Card;
+use crate::event::{MessageRef, Place};
+use crate::platform::{Fitness, PlatformError};
+
+/// A card may be overtaken by another change while it is written; beyond this many times somebody else's notice has it.
+const ROUNDS: usize = 6;
+
+/// A short hash of what a card says.
+fn hash(card: &Card) -> String {
+    let text = format!("{card:?}");
+    Sha256::digest(text.as_bytes()).iter().take(16).fold(String::with_capacity(32), |mut hex, byte| {
+        // Writing to a String does not fail.
+        let _infallible = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+fn at(row: &CardRow) -> Option<MessageRef> {
+    let message = row.message.clone()?;
+    Some(MessageRef { place: Place(row.place.clone()), message })
+}
+
+impl Courier {
+    /// The platform of a card.
+    pub(crate) fn post_of(&self, chat: Chat) -> Option<&Post> {
+        self.posts.iter().find(|post| post.platform.chat() == chat)
+    }
+
+    /// Brings a card into a place: posts it if it is not there, and writes it anew if it says something else. The store is
+    /// read anew after each write, since what it says may have changed meanwhile.
+    pub(crate) async fn put(&self, post: &Post, place: &Place, subject: Subject) -> Result<(), TellError> {
+        let (platform, began) = (&post.platform, self.workflows.clock().now());
+        let about = subject.about();
+        let row = self.workflows.plan_card(&about, subject.role(), platform.chat(), &place.0).await?;
+        let key = row.id.to_string();
+        let mut there = at(&row);
+        let mut shown = row.shown.clone();
+        if there.is_none() && row.made < began && row.gone.is_none() {
+            // Somebody planned it before us, and may have posted it without living to note where.
+            there = platform.find(place, &key).await?;
+            if let Some(found) = &there {
+                self.workflows.card_posted(row.id, &found.message, "").await?;
+                shown = None;
+            }
+        }
+        for _round in 0..ROUNDS {
+            let Some(card) = self.card(post, subject, &key).await? else { return Ok(()) };
+            let now = hash(&card);
+            match &there {
+                Some(_) if shown.as_deref() == Some(now.as_str()) => return Ok(()),
+                Some(message) => {
+                    match platform.revise(message, &card).await {
+                        Ok(()) => self.workflows.card_revised(row.id, &now).await?,
+                        Err(PlatformError::MessageGone) => {
+                            // Somebody deleted it. It is posted anew, so that nobody has to look for it.
+                            info!("the card about `{about}` was deleted in {}", row.chat);
+                            self.workflows.card_gone(row.id).await?;
+                            (there, shown) = (None, None);
+                            continue;
+                        }
+                        Err(error) => return Err(error.into()),
+                    }
+                }
+                None => {
+                    let message = platform.post(place, &card, &key).await?;
+                    self.workflows.card_posted(row.id, &message.message, &now).await?;
+                    there = Some(message);
+                }
+            }
+            shown = Some(now);
+        }
+        Ok(())
+    }
+
+    /// Rewrites every card about something on a platform.
+    pub(crate) async fn rewrite(&self, post: &Post, about: &str) -> Result<(), TellError> {
+        for row in self.workflows.cards_about(about).await? {
+            if row.chat != post.platform.chat() || row.gone.is_some() {
+                continue;
+            }
+            // Questions and reminders stay as they were.
+            let Some(subject) = Subject::of(&row) else { continue };
+            match self.put(post, &Place(row.place.clone()), subject).await {
+                // One place that is gone keeps no other from being told.
+                Err(TellError::Platform(error)) if !error.passes() => {
+                    warn!("the card about `{about}` in {} can't be rewritten: {error}", row.chat);
+                }
+                other => other?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Says something in the threads of the cards on which others decide about a request.
+    pub(crate) async fn follow(&self, post: &Post, id: RequestId, card: &Card) -> Result<(), TellError> {
+        for row in self.workflows.cards_about(&id.to_string()).await? {
+            let ours = row.chat == post.platform.chat() && row.role == Subject::Asked(id).role();
+            if let (true, Some(message)) = (ours, at(&row)) {
+                post.platform.follow(&message, card).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The channel, if it may be posted in. Details go nowhere that another company reads.
+    pub(crate) async fn fit_channel(&self, post: &Post, place: Option<&Place>) -> Result<Option<Place>, TellError> {
+        let Some(place) = place else { return Ok(None) };
+        match post.platform.fitness(place).await? {
+            Fitness::Fit => Ok(Some(place.clone())),
+            unfit @ (Fitness::Shared | Fitness::Archived | Fitness::NotThere) => {
+                warn!(
+                    "the channel `{}` of {} is not used: {unfit:?}; people are written to instead",
+                    place.0,
+                    post.platform.chat()
+                );
+                Ok(None)
+            }
+        }
+    }
+
+    /// Somebody's account on a platform, if they have linked one.
+    pub(crate) async fn account(&self, post: &Post, name: &str) -> Result<Option<ChatUser>, TellError> {
+        Ok(self.workflows.reach(name, post.platform.chat()).await?)
+    }
+
+    /// Brings a card into the conversation with one person; does nothing where they have no account here.
+    pub(crate) async fn put_to(&self, post: &Post, name: &str, subject: Subject) -> Result<(), TellError> {
+        let Some(user) = self.account(post, name).await? else { return Ok(()) };
+        let reached = match post.platform.conversation(&user.user).await {
+            Ok(place) => self.put(post, &place, subject).await,
+            Err(error) => Err(error.into()),
+        };
+        match reached {
+            Err(TellError::Platform(error @ PlatformError::PersonGone(_))) => {
+                info!("`{name}` can't be reached in {}: {error}", post.platform.chat());
+                Ok(())
+            }
+            other => other,
+        }
+    }
+}

@@ -1,0 +1,24 @@
+#![doc = include_str!("../README.md")]
+
+mod bot;
+pub mod card;
+pub mod chart;
+pub mod command;
+pub mod config;
+pub mod courier;
+pub mod desk;
+pub mod event;
+pub mod form;
+pub mod inbox;
+mod link;
+pub mod matrix;
+pub mod oncall;
+pub mod platform;
+pub mod render;
+pub mod slack;
+mod suggest;
+
+pub use bot::{Bot, BotError};
+pub use config::Config;
+pub use inbox::Inbox;
+pub use platform::Platform;
