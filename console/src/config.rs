@@ -13,11 +13,14 @@ pub struct Config {
     /// Set it when a reverse proxy in front of the API speaks TLS with the clients. Without it only a loopback address
     /// is listened on, because tokens would travel in clear. Default: `false`.
     pub behind_tls_proxy: bool,
+    /// Where people's browsers and chat platforms reach the API: `https://countersign.example.com`. For linking chat
+    /// accounts and for webhooks; without it neither is there. Default: none.
+    pub public: Option<String>,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8420)), behind_tls_proxy: false }
+        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8420)), behind_tls_proxy: false, public: None }
     }
 }
 
@@ -41,7 +44,7 @@ mod tests {
     use super::*;
 
     fn read(listen: &str, behind_tls_proxy: bool) -> Vec<String> {
-        Config { listen: listen.parse().expect("an address"), behind_tls_proxy }.check()
+        Config { listen: listen.parse().expect("an address"), behind_tls_proxy, public: None }.check()
     }
 
     #[test]

@@ -17,5 +17,5 @@ pub use config::Config;
 pub use gauges::{Gate, Gauges};
 pub use openapi::document;
 pub use problem::Problem;
-pub use routes::{Entry, Explain, Guard, inventory};
+pub use routes::{Entry, Explain, Guard, Proof, Prove, inventory};
 pub use server::{BindError, Console, RunError};

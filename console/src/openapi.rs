@@ -5,7 +5,7 @@ use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, OpenApi as Document, Ref, RefOr, ResponseBuilder};
 
-use crate::api::{evidence, grants, people, requests, sessions, system};
+use crate::api::{accounts, digest, evidence, grants, people, requests, sessions, system};
 use crate::problem::Problem;
 use crate::routes::{Guard, inventory};
 
@@ -19,6 +19,10 @@ use crate::routes::{Guard, inventory};
         people::whoami,
         people::tokens,
         people::revoke_token,
+        accounts::list,
+        accounts::begin,
+        accounts::finish,
+        accounts::remove,
         grants::targets,
         grants::list,
         grants::extend,
@@ -33,6 +37,10 @@ use crate::routes::{Guard, inventory};
         sessions::show,
         sessions::end,
         sessions::recording,
+        digest::list,
+        digest::show,
+        digest::csv,
+        digest::review,
         evidence::audit,
         evidence::explain,
     ),

@@ -12,10 +12,12 @@ use axum::routing::{MethodRouter, get, post};
 use tokio_util::sync::CancellationToken;
 use workflows::Workflows;
 use workflows::clock::Timestamp;
+use workflows::identity::Chat;
 use workflows::policy::Policy;
 use workflows::target::TargetName;
 
-use crate::api::{evidence, grants, people, requests, sessions, system};
+pub use crate::api::accounts::Proof;
+use crate::api::{accounts, digest, evidence, grants, people, requests, sessions, system};
 use crate::documents::{Explanation, Gateway};
 use crate::gauges::Gauges;
 use crate::problem::Problem;
@@ -24,6 +26,10 @@ use crate::problem::Problem;
 /// because reading SQL is the gateway's work and the two crates do not know each other. It may block.
 pub type Explain = Arc<dyn Fn(&Policy, &str, &TargetName, &str, Timestamp) -> Explanation + Send + Sync>;
 
+/// How somebody proves an account at a platform, given the linking's state and nonce. The composition root gives it: the
+/// platforms are the bot's.
+pub type Prove = Arc<dyn Fn(Chat, &str, &str) -> Proof + Send + Sync>;
+
 /// What the handlers work with.
 #[derive(Clone)]
 pub(crate) struct App {
@@ -31,6 +37,7 @@ pub(crate) struct App {
     pub(crate) gauges: Gauges,
     pub(crate) postgres: Option<Gateway>,
     pub(crate) explain: Option<Explain>,
+    pub(crate) proof: Option<Prove>,
     pub(crate) stop: CancellationToken,
 }
 
@@ -69,6 +76,10 @@ fn table() -> Vec<Row> {
         row("GET", "/v1/whoami", Person, get(people::whoami)),
         row("GET", "/v1/tokens", Person, get(people::tokens)),
         row("POST", "/v1/tokens/{id}/revoke", Person, post(people::revoke_token)),
+        row("GET", "/v1/accounts", Person, get(accounts::list)),
+        row("POST", "/v1/accounts/{id}/remove", Person, post(accounts::remove)),
+        row("POST", "/v1/links", Person, post(accounts::begin)),
+        row("POST", "/v1/links/{id}/finish", Person, post(accounts::finish)),
         row("GET", "/v1/targets", Person, get(grants::targets)),
         row("POST", "/v1/requests", Person, post(requests::ask)),
         row("GET", "/v1/requests", Person, get(requests::list)),
@@ -83,6 +94,10 @@ fn table() -> Vec<Row> {
         row("GET", "/v1/sessions/{id}", Person, get(sessions::show)),
         row("POST", "/v1/sessions/{id}/end", Person, post(sessions::end)),
         row("GET", "/v1/sessions/{id}/recording", Person, get(sessions::recording)),
+        row("GET", "/v1/digests", Person, get(digest::list)),
+        row("GET", "/v1/digest", Person, get(digest::show)),
+        row("GET", "/v1/digest.csv", Person, get(digest::csv)),
+        row("POST", "/v1/digests/{id}/review", Person, post(digest::review)),
         row("GET", "/v1/audit", Person, get(evidence::audit)),
         row("POST", "/v1/explain", Person, post(evidence::explain)),
     ]

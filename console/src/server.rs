@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 
+use axum::Router;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
@@ -13,7 +14,7 @@ use crate::config::Config;
 use crate::connection::Door;
 use crate::documents::Gateway;
 use crate::gauges::Gauges;
-use crate::routes::{App, Explain, router};
+use crate::routes::{App, Explain, Prove, router};
 
 /// Why the API cannot listen.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +48,8 @@ pub struct Console {
     gauges: Gauges,
     postgres: Option<Gateway>,
     explain: Option<Explain>,
+    proof: Option<Prove>,
+    hooks: Router,
 }
 
 impl fmt::Debug for Console {
@@ -64,7 +67,7 @@ impl Console {
         let failed = |source: io::Error| BindError::Listen { at: config.listen, words: words(&source), source };
         let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
         let at = listener.local_addr().map_err(failed)?;
-        Ok(Self { listener, at, workflows, gauges, postgres: None, explain: None })
+        Ok(Self { listener, at, workflows, gauges, postgres: None, explain: None, proof: None, hooks: Router::new() })
     }
 
     /// Says where the gateway for PostgreSQL listens, so that `countersign connect` finds it.
@@ -81,6 +84,20 @@ impl Console {
         self
     }
 
+    /// Gives it what linking an account begins with.
+    #[must_use]
+    pub fn with_proof(mut self, proof: Prove) -> Self {
+        self.proof = Some(proof);
+        self
+    }
+
+    /// Serves these routes as well: what chat platforms and browsers call, verified there.
+    #[must_use]
+    pub fn with_hooks(mut self, hooks: Router) -> Self {
+        self.hooks = hooks;
+        self
+    }
+
     /// Where it listens; the port is the real one, also where 0 was configured.
     pub const fn local_addr(&self) -> SocketAddr {
         self.at
@@ -89,9 +106,9 @@ impl Console {
     /// Serves until it is told to stop. Long polls are answered then; other calls are finished first.
     pub async fn run(self, stop: CancellationToken) -> Result<(), RunError> {
         info!(console.at = %self.at, "the API listens on {}", self.at);
-        let Self { listener, workflows, gauges, postgres, explain, .. } = self;
-        let app = App { workflows, gauges, postgres, explain, stop: stop.clone() };
-        axum::serve(Door::new(listener), router(app))
+        let Self { listener, workflows, gauges, postgres, explain, proof, hooks, .. } = self;
+        let app = App { workflows, gauges, postgres, explain, proof, stop: stop.clone() };
+        axum::serve(Door::new(listener), router(app).merge(hooks))
             .with_graceful_shutdown(stop.cancelled_owned())
             .await
             .map_err(RunError)

@@ -179,6 +179,8 @@ async fn input_that_does_not_fit_is_refused_in_words() {
         ("POST", "/v1/requests", "{", 400, "the body cannot be read"),
         ("POST", "/v1/requests", long.as_str(), 413, "longer than 1 MiB"),
         ("GET", "/v1/requests?everything=1", "", 400, "unknown field `everything`"),
+        ("GET", "/v1/digest?week=47", "", 400, "`47` is not a week"),
+        ("GET", "/v1/digest?week=2999-W01", "", 400, "the week 2999-W01 has not begun"),
         ("GET", "/v1/requests?limit=-1", "", 400, "the parameters cannot be read"),
         ("GET", "/v1/requests/nonsense", "", 400, "is not an id of the form `req_…`"),
         ("GET", "/v1/requests/grt_01JD8Z0000000000000000000A", "", 400, "is not an id of the form `req_…`"),
@@ -233,6 +235,33 @@ async fn nobody_approves_their_own_request_by_way_of_the_api() {
 }
 
 #[tokio::test]
+async fn a_manager_reads_their_digest_and_says_so() {
+    let world = World::start().await;
+    let (_, digest) = world.json_as("ada", "GET", "/v1/digest", "").await;
+    let id = world.id_of_ada("dig");
+    assert_eq!(digest["filed"]["id"], id);
+    assert_eq!(digest["content"]["people"][0], "linus@example.com");
+    let (status, csv) = world.call_as("ada", "GET", "/v1/digest.csv", "").await;
+    assert_eq!(status, 200);
+    assert!(csv.to_lowercase().contains("content-type: text/csv"), "{csv}");
+    assert!(csv.contains("\r\n\r\nsection,person,target,id,"), "{csv}");
+    // Somebody else's is not to be seen, and not to be told from one that there is not.
+    for (who, manager) in [("grace", "ada"), ("ada", "mia")] {
+        let path = format!("/v1/digest?manager={manager}@example.com");
+        let (status, answer) = world.call_as(who, "GET", &path, "").await;
+        assert_eq!(status, 404, "{answer}");
+    }
+    let path = format!("/v1/digests/{id}/review");
+    assert_eq!(world.call_as("grace", "POST", &path, "").await.0, 404);
+    let (status, filed) = world.json_as("ada", "POST", &path, "").await;
+    assert_eq!((status, &filed["review"]), (200, &"done".into()), "{filed}");
+    let (status, again) = world.call_as("ada", "POST", &path, "").await;
+    assert_eq!(status, 409, "{again}");
+    assert!(again.contains("it was reviewed already, by ada@example.com"), "{again}");
+    world.end().await;
+}
+
+#[tokio::test]
 async fn a_revoked_token_opens_nothing() {
     let world = World::start().await;
     let path = format!("/v1/tokens/{}/revoke", world.id_of_ada("tok"));
@@ -248,7 +277,7 @@ async fn a_port_in_use_is_said_in_words() {
     let world = World::start().await;
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let listen = taken.local_addr().expect("an address");
-    let config = Config { listen, behind_tls_proxy: false };
+    let config = Config { listen, behind_tls_proxy: false, public: None };
     let error = Console::bind(config, world.workflows.clone(), Gauges::new()).await.expect_err("taken");
     assert!(error.to_string().contains("the port is in use; choose another port"), "{error}");
 }

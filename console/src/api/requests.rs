@@ -123,7 +123,7 @@ pub(crate) async fn approve(
     Id(id): Id<RequestId>,
     Body(body): Body<ApproveBody>,
 ) -> Answer<Request> {
-    let terms = Terms { span: body.span, access: body.level };
+    let terms = Terms { span: body.span, access: body.level, ..Terms::default() };
     let choice = Choice::Approve { terms, note: body.note };
     Ok(Json((&app.workflows.vote(&who, id, choice).await?).into()))
 }

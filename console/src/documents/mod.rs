@@ -2,6 +2,8 @@
 //!
 //! What is asked refuses unknown fields; what is answered may grow, so readers ignore what they do not know.
 
+mod account;
+mod digest;
 mod evidence;
 mod grant;
 mod people;
@@ -14,6 +16,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use workflows::clock::Timestamp;
 
+pub use account::{Account, AccountList, BegunLink, ChatAccount, CodeBody, LinkBody};
+pub use digest::{
+    Action, AskedMost, Change, Count, Digest, DigestContent, DigestList, FiledDigest, Line, Section, SectionItem,
+    Selection, Waits,
+};
 pub use evidence::{AuditEntry, AuditPage, ExplainBody, Explanation};
 pub use grant::{Ended, ExtendBody, Gateway, Grant, GrantList, Offer, Target, TargetList};
 pub use people::{Person, Token, TokenList, WhoAmI};

@@ -30,15 +30,18 @@ impl From<&Identity> for Person {
 pub struct WhoAmI {
     /// Who.
     pub person: Person,
-    /// With which token.
-    #[schema(value_type = String)]
-    pub token: TokenId,
+    /// With which token; none where it was not a token.
+    #[schema(value_type = Option<String>)]
+    pub token: Option<TokenId>,
 }
 
 impl From<&Authenticated> for WhoAmI {
     fn from(who: &Authenticated) -> Self {
-        let Account::Token(token) = who.account();
-        Self { person: who.identity().into(), token: *token }
+        let token = match who.account() {
+            Account::Token(token) => Some(*token),
+            Account::Chat(_) => None,
+        };
+        Self { person: who.identity().into(), token }
     }
 }
 

@@ -36,13 +36,17 @@ const fn case(method: &'static str, path: &'static str, id: &'static str, body: 
 const WHY: &str = r#"{"because": "INC-42"}"#;
 
 /// One line a route.
-pub(crate) const CASES: [Case; 22] = [
+pub(crate) const CASES: [Case; 30] = [
     case("GET", "/healthz", "", "", Other::Open),
     case("GET", "/openapi.json", "", "", Other::Open),
     case("GET", "/metrics", "", "", Other::Open),
     case("GET", "/v1/whoami", "", "", Other::OwnOnly),
     case("GET", "/v1/tokens", "", "", Other::OwnOnly),
     case("POST", "/v1/tokens/{id}/revoke", "tok", "", Other::Missing),
+    case("GET", "/v1/accounts", "", "", Other::OwnOnly),
+    case("POST", "/v1/accounts/{id}/remove", "acc", "", Other::Missing),
+    case("POST", "/v1/links", "", r#"{"chat": "slack"}"#, Other::OwnOnly),
+    case("POST", "/v1/links/{id}/finish", "lnk", r#"{"code": "ABCD1234"}"#, Other::Missing),
     case("GET", "/v1/targets", "", "", Other::OwnOnly),
     case(
         "POST",
@@ -64,6 +68,10 @@ pub(crate) const CASES: [Case; 22] = [
     case("GET", "/v1/sessions/{id}", "ses", "", Other::Missing),
     case("POST", "/v1/sessions/{id}/end", "ses", WHY, Other::Missing),
     case("GET", "/v1/sessions/{id}/recording", "ses", "", Other::Missing),
+    case("GET", "/v1/digests", "", "", Other::OwnOnly),
+    case("GET", "/v1/digest", "", "", Other::Missing),
+    case("GET", "/v1/digest.csv", "", "", Other::Missing),
+    case("POST", "/v1/digests/{id}/review", "dig", "", Other::Missing),
     case("GET", "/v1/audit", "", "", Other::Refused),
     case(
         "POST",

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use workflows::approval::Terms;
 use workflows::clock::{Clock, Span};
 use workflows::engine::{self, AccessAsk, Choice, Client, KeysConfig, LiveSession, RecordingsConfig, StoreConfig};
+use workflows::identity::{Chat, ChatUser};
 use workflows::policy::Policy;
 use workflows::target::Access;
 use workflows::{Faults, Workflows};
@@ -30,6 +31,11 @@ login.write = { user = "cs_write", password = "env:CANARY_WRITE" }
 [group]
 orders = ["ada@example.com", "grace@example.com"]
 dba = ["grace@example.com", "linus@example.com"]
+
+[digest]
+schedule = "0 0 0 * * * *"
+[manages]
+"ada@example.com" = ["linus@example.com"]
 
 [[access]]
 name = "orders"
@@ -66,8 +72,11 @@ impl World {
             tokens.insert(name, issued.token.reveal().clone());
         }
         let session = session_of_ada(&workflows, &people["ada"], &people["grace"], &mut ids).await;
-        let config = Config { listen: "127.0.0.1:0".parse().expect("an address"), behind_tls_proxy: false };
+        let config =
+            Config { listen: "127.0.0.1:0".parse().expect("an address"), behind_tls_proxy: false, public: None };
         let console = Console::bind(config, workflows.clone(), Gauges::new()).await.expect("bound");
+        let console =
+            console.with_proof(std::sync::Arc::new(|_, state: &str, _| console::Proof::Say(state.to_owned())));
         let (at, stop) = (console.local_addr(), CancellationToken::new());
         let mut serving = JoinSet::new();
         let stopped = stop.clone();
@@ -157,6 +166,16 @@ async fn session_of_ada(
     let filter = engine::Filter { open_only: false, limit: 10 };
     ids.insert("req", asked.request.id.to_string());
     ids.insert("grt", workflows.grants(ada, filter).await.expect("grants")[0].id.to_string());
+    workflows.sweep_digests().await.expect("digests");
+    ids.insert("dig", workflows.digests(ada).await.expect("digests")[0].id.to_string());
+    let link = workflows.begin_link(ada, Chat::Slack).await.expect("begun");
+    let at = ChatUser { chat: Chat::Slack, workspace: "T1".to_owned(), user: "U1".to_owned() };
+    let code = workflows.prove_link(link.state.reveal(), &at).await.expect("proved");
+    workflows.finish_link(ada, link.id, code.reveal()).await.expect("linked");
+    ids.insert("acc", workflows.accounts(ada).await.expect("accounts")[0].id.to_string());
+    // Begun and proved, so that only the code is wrong.
+    let link = workflows.begin_link(ada, Chat::Discord).await.expect("begun");
+    ids.insert("lnk", link.id.to_string());
     ids.insert("ses", workflows.sessions(ada, filter).await.expect("sessions")[0].id.to_string());
     session
 }
