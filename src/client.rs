@@ -129,6 +129,12 @@ impl Client {
         self.document(self.call(Method::GET, path).query(query)).await
     }
 
+    /// Reads a text that is no document.
+    pub async fn text(&self, path: &str, query: &[(&str, &str)]) -> Result<String, Failure> {
+        let response = self.send(self.call(Method::GET, path).query(query).timeout(PATIENCE)).await?;
+        response.text().await.map_err(|error| self.unreachable(&error))
+    }
+
     /// Sends a document and reads the answer.
     pub async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, Failure> {
         self.document(self.call(Method::POST, path).json(body)).await

@@ -23,6 +23,8 @@ pub struct Config {
     pub gateway: gateway::Config,
     /// `[console]`
     pub console: console::Config,
+    /// `[slack]`, `[discord]`, `[matrix]`
+    pub bot: bot::Config,
     /// Everything else.
     pub policy: Policy,
 }
@@ -41,16 +43,22 @@ struct File {
     gateway: gateway::Config,
     #[serde(default)]
     console: console::Config,
+    slack: Option<bot::config::Slack>,
+    discord: Option<bot::config::Discord>,
+    matrix: Option<bot::config::Matrix>,
     zone: Option<IgnoredAny>,
     auditors: Option<IgnoredAny>,
     administrators: Option<IgnoredAny>,
     target: Option<IgnoredAny>,
     group: Option<IgnoredAny>,
     rotation: Option<IgnoredAny>,
+    people: Option<IgnoredAny>,
     access: Option<IgnoredAny>,
     emergency: Option<IgnoredAny>,
     rule: Option<IgnoredAny>,
     mask: Option<IgnoredAny>,
+    digest: Option<IgnoredAny>,
+    manages: Option<IgnoredAny>,
 }
 
 /// Why there is no configuration.
@@ -85,7 +93,14 @@ impl Config {
         };
         let policy = Policy::parse(text).map_err(|mistakes| wrong(&mistakes))?;
         let file: File = toml::from_str(text).map_err(|error| wrong(&[Mistake::of_toml(text, &error)]))?;
-        let unsafe_settings: Vec<String> = file.gateway.check().into_iter().chain(file.console.check()).collect();
+        let bot = bot::Config {
+            slack: file.slack,
+            discord: file.discord,
+            matrix: file.matrix,
+            public: file.console.public.clone(),
+        };
+        let unsafe_settings: Vec<String> =
+            file.gateway.check().into_iter().chain(file.console.check()).chain(bot.check()).collect();
         if !unsafe_settings.is_empty() {
             let lines = unsafe_settings.into_iter().map(|what| format!("{name}: {what}")).collect();
             return Err(ConfigError::Mistakes(lines));
@@ -96,6 +111,7 @@ impl Config {
             recordings: file.recordings,
             gateway: file.gateway,
             console: file.console,
+            bot,
             policy,
         })
     }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
-use console::{Console, Gate, Gauges, documents};
+use bot::Bot;
+use console::{Console, Gate, Gauges, Proof, Prove, documents};
 use gateway::Gateway;
 use gateway::observe::Observer;
 use tokio::sync::oneshot;
@@ -13,6 +14,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 use workflows::clock::{Clock, Timestamp};
+use workflows::identity::Chat;
 use workflows::policy::Policy;
 use workflows::target::TargetName;
 use workflows::{Faults, Workflows};
@@ -116,9 +118,12 @@ pub async fn serve(config: Config, parts: Parts, stop: CancellationToken) -> any
     let explain = move |policy: &Policy, person: &str, target: &TargetName, sql: &str, now: Timestamp| {
         judge::document(&judge.explain(policy, person, target, sql, now))
     };
+    let bot = Bot::connect(config.bot, workflows.clone()).context("the bot can't be connected")?;
     let console = Console::bind(config.console, workflows.clone(), gauges)
         .await
         .context("the console can't listen")?
+        .with_hooks(bot.hooks())
+        .with_proof(prover(bot.clone()))
         .with_postgres(documents::Gateway { address: postgres.to_string(), tls: encrypted })
         .with_explain(Arc::new(explain));
     let api = console.local_addr();
@@ -129,17 +134,40 @@ pub async fn serve(config: Config, parts: Parts, stop: CancellationToken) -> any
     let engine_stop = CancellationToken::new();
     let mut engine = JoinSet::new();
     workflows.spawn(&mut engine, &engine_stop);
-    let (gateway_stop, console_stop) = (stop.clone(), stop.clone());
+    let (gateway_stop, console_stop, bot_stop) = (stop.clone(), stop.clone(), stop.clone());
     tasks.spawn(async move {
         gateway.run(gateway_stop).await;
         Ok(())
     });
     tasks.spawn(async move { console.run(console_stop).await.map_err(anyhow::Error::from) });
+    tasks.spawn(async move {
+        bot.run(bot_stop).await;
+        Ok(())
+    });
     if let Some(ready) = parts.ready {
         // A test that no longer waits is no reason to stop.
         let _unheard = ready.send(Ready { postgres, console: api, workflows });
     }
     drain(tasks, stop, engine, engine_stop).await
+}
+
+/// How somebody proves a chat account: by signing in at the platform where it has that, else by writing to the bot.
+fn prover(bot: Bot) -> Prove {
+    Arc::new(move |chat, state: &str, nonce: &str| {
+        let known = bot.platforms().any(|platform| platform.chat() == chat);
+        if !known {
+            return Proof::Missing(format!("Countersign is not connected with {}", chat.title()));
+        }
+        match (bot.sign_in(chat, state, nonce), chat) {
+            (Some(url), _) => Proof::SignIn(url),
+            (None, Chat::Matrix) => Proof::Say(format!("!link {state}")),
+            (None, Chat::Slack | Chat::Discord) => Proof::Missing(format!(
+                "the file does not say where browsers reach Countersign, or how {} knows it: `[console] public`, and \
+                 `client_id` and `client_secret` in `[{chat}]`",
+                chat.title()
+            )),
+        }
+    })
 }
 
 /// Waits for every part. The first that ends stops the others; who does not stop in time is aborted. A job of the engine

@@ -36,10 +36,11 @@ fn body(text: &str) -> &str {
 #[test]
 fn the_crates_in_the_middle_do_not_know_each_other() {
     for (of, banned) in [
-        ("workflows", vec!["gateway", "console", "countersign"]),
-        ("gateway", vec!["console", "countersign"]),
-        ("console", vec!["gateway", "countersign"]),
-        ("sandbox", vec!["workflows", "gateway", "console", "countersign"]),
+        ("workflows", vec!["gateway", "bot", "console", "countersign"]),
+        ("gateway", vec!["bot", "console", "countersign"]),
+        ("bot", vec!["gateway", "console", "countersign"]),
+        ("console", vec!["gateway", "bot", "countersign"]),
+        ("sandbox", vec!["workflows", "gateway", "bot", "console", "countersign"]),
     ] {
         let manifest = fs::read_to_string(root().join(of).join("Cargo.toml")).expect("a manifest");
         for other in banned {
@@ -50,9 +51,8 @@ fn the_crates_in_the_middle_do_not_know_each_other() {
 
 #[test]
 fn the_database_is_spoken_to_in_one_place() {
-    for (name, text) in
-        sources("workflows/src").into_iter().chain(sources("gateway/src")).chain(sources("console/src"))
-    {
+    let folders = ["workflows/src", "gateway/src", "bot/src", "console/src"];
+    for (name, text) in folders.into_iter().flat_map(sources) {
         let allowed = name.starts_with("workflows/src/store/") || name == "workflows/src/bell.rs";
         assert!(allowed || !text.contains("sqlx::"), "{name} speaks to the database");
     }
@@ -74,6 +74,34 @@ fn the_rules_are_pure() {
 }
 
 #[test]
+fn platforms_know_no_verb_of_the_engine_and_not_each_other() {
+    let platforms = ["slack", "discord", "matrix"];
+    for platform in platforms {
+        let folder = format!("bot/src/{platform}");
+        if !root().join(&folder).exists() {
+            continue;
+        }
+        for (name, text) in sources(&folder) {
+            for banned in ["Workflows", "crate::desk", "crate::courier"] {
+                assert!(is_test(&name) || !body(&text).contains(banned), "{name} holds `{banned}`");
+            }
+            for other in platforms.iter().filter(|other| **other != platform) {
+                assert!(!text.contains(&format!("crate::{other}::")), "{name} uses `{other}`");
+            }
+        }
+    }
+}
+
+#[test]
+fn cards_are_made_of_what_is_handed_in() {
+    for (name, text) in sources("bot/src/render") {
+        for banned in ["async ", "Workflows", "Clock", "slack", "discord", "matrix"] {
+            assert!(is_test(&name) || !body(&text).contains(banned), "{name} holds `{banned}`");
+        }
+    }
+}
+
+#[test]
 fn the_wire_knows_bytes_only() {
     let text = fs::read_to_string(root().join("gateway/src/postgres/wire.rs")).expect("text");
     for banned in ["tokio::", "workflows::", "async "] {
@@ -85,7 +113,7 @@ fn the_wire_knows_bytes_only() {
 fn no_file_grows_beyond_what_a_reader_holds() {
     // The sheet asks for 400; whatever is longer is named here with the reason.
     let longer: [(&str, usize); 0] = [];
-    for folder in ["workflows/src", "gateway/src", "console/src", "sandbox/src", "src"] {
+    for folder in ["workflows/src", "gateway/src", "bot/src", "console/src", "sandbox/src", "src"] {
         for (name, text) in sources(folder) {
             if is_test(&name) {
                 continue;
@@ -109,7 +137,8 @@ fn the_documents_name_files_that_exist() {
         for word in text.split('`').skip(1).step_by(2) {
             let is_path = word.contains('/') && word.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c));
             let top = word.split('/').next().unwrap_or_default();
-            if is_path && ["workflows", "gateway", "console", "src", "tests", "sandbox", "migrations"].contains(&top)
+            if is_path
+                && ["workflows", "gateway", "bot", "console", "src", "tests", "sandbox", "migrations"].contains(&top)
             {
                 assert!(root().join(word).exists(), "{} names {word}", document.display());
             }

@@ -12,6 +12,8 @@
 )]
 
 mod architecture;
+mod chat;
+mod discord;
 mod drivers;
 mod evidence;
 mod expiry;
@@ -21,5 +23,6 @@ mod masking;
 mod outage;
 mod postgres;
 mod process;
+mod slack;
 mod story;
 mod world;

@@ -12,12 +12,18 @@ use crate::world::{Start, World};
 
 const BACKENDS: &str = "SELECT count(*) FROM pg_stat_activity WHERE usename IN ('cs_read', 'cs_write')";
 
-async fn with_a_store_of_its_own() -> (World, Postgres) {
+/// A PostgreSQL for the store alone, and its URL.
+pub async fn store_of_its_own() -> (String, Postgres) {
     let setup = sandbox::Setup { settings: "synchronous_commit = on".to_owned(), ..sandbox::Setup::default() };
     let store = tokio::task::spawn_blocking(move || Postgres::start_with(&setup)).await.unwrap().unwrap();
     store.sql("postgres", "CREATE ROLE cs LOGIN SUPERUSER PASSWORD 'cs'").unwrap();
     store.sql("postgres", "CREATE DATABASE countersign").unwrap();
     let url = format!("postgres://cs:cs@127.0.0.1:{}/countersign", store.port());
+    (url, store)
+}
+
+async fn with_a_store_of_its_own() -> (World, Postgres) {
+    let (url, store) = store_of_its_own().await;
     (World::start_with(Start { store: Some(url), ..Start::default() }).await, store)
 }
 

@@ -136,11 +136,13 @@ pub struct Start {
     pub address: Option<String>,
     /// The store's URL; SQLite in the world's folder where there is none.
     pub store: Option<String>,
+    /// Secrets in the world's folder: name and content.
+    pub files: Vec<(&'static str, &'static str)>,
 }
 
 impl Default for Start {
     fn default() -> Self {
-        Self { edits: Vec::new(), clock: Clock::System, address: None, store: None }
+        Self { edits: Vec::new(), clock: Clock::System, address: None, store: None, files: Vec::new() }
     }
 }
 
@@ -181,6 +183,9 @@ impl World {
         postgres.sql("orders", DATA).expect("data");
         fs::write(folder.path().join("read"), format!("{CANARY}-read")).expect("a secret");
         fs::write(folder.path().join("write"), format!("{CANARY}-write")).expect("a secret");
+        for (name, content) in &start.files {
+            fs::write(folder.path().join(name), content).expect("a secret");
+        }
         let address = start.address.unwrap_or_else(|| format!("127.0.0.1:{}", postgres.port()));
         let at = folder.path().display().to_string();
         let mut text = POLICY.to_owned();
@@ -299,7 +304,9 @@ impl World {
 
     /// Another node on the same file and store, with ports of its own.
     pub async fn beside(first: &Self) -> (JoinSet<anyhow::Result<()>>, Workflows) {
-        let (ready, _stop, serving) = run(first.text(), Clock::System).await;
+        let port = format!("listen = \"{}\"", first.ready.console);
+        let text = first.text().replace(&port, "listen = \"127.0.0.1:0\"");
+        let (ready, _stop, serving) = run(&text, Clock::System).await;
         (serving, ready.workflows)
     }
 

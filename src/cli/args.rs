@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use clap_complete::Shell;
 use workflows::clock::Span;
+use workflows::digest::Week;
+use workflows::identity::Chat;
 use workflows::target::{Access, TargetName};
 
 /// `serve`.
@@ -244,6 +246,23 @@ pub struct ExportArgs {
     pub output: Option<PathBuf>,
 }
 
+/// `digest`.
+#[derive(Debug, Args)]
+pub struct DigestArgs {
+    /// Of which week, like 2026-W47; the last whole one if left out
+    #[arg(long, value_name = "WEEK")]
+    pub week: Option<Week>,
+    /// Whose; yours if left out
+    #[arg(long, value_name = "NAME")]
+    pub manager: Option<String>,
+    /// For a spreadsheet
+    #[arg(long, conflicts_with_all = ["json", "reviewed"])]
+    pub csv: bool,
+    /// Say that you have reviewed it
+    #[arg(long)]
+    pub reviewed: bool,
+}
+
 /// `audit`.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -335,6 +354,44 @@ pub struct TokenNewArgs {
     #[arg(long, default_value = "")]
     pub label: String,
     /// The configuration, whose store the token goes into
+    #[arg(long, value_name = "FILE", default_value = "countersign.toml")]
+    pub config: PathBuf,
+}
+
+/// `link`.
+#[derive(Debug, Args)]
+pub struct LinkArgs {
+    /// At which platform: slack, discord or matrix; without it your accounts are listed
+    pub chat: Option<Chat>,
+    /// Take your account there away, at once
+    #[arg(long, requires = "chat")]
+    pub remove: bool,
+}
+
+/// `slack …`.
+#[derive(Debug, Subcommand)]
+pub enum SlackCommand {
+    /// Print the manifest of the app, to paste where Slack makes apps
+    #[command(after_help = "Example:
+  countersign slack manifest --name Countersign > manifest.json")]
+    Manifest(ManifestArgs),
+}
+
+/// `slack manifest`.
+#[derive(Debug, Args)]
+pub struct ManifestArgs {
+    /// What the app is called
+    #[arg(long, default_value = "Countersign")]
+    pub name: String,
+    /// Deliver to this address (https://…) instead of over Socket Mode, which needs none
+    #[arg(long, value_name = "URL")]
+    pub public: Option<String>,
+}
+
+/// The configuration, and nothing else.
+#[derive(Debug, Args)]
+pub struct ConfigArgs {
+    /// The file
     #[arg(long, value_name = "FILE", default_value = "countersign.toml")]
     pub config: PathBuf,
 }

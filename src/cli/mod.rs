@@ -7,10 +7,10 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 pub use args::{
-    ApproveArgs, AuditArgs, AuditCommand, BecauseArgs, CheckArgs, CompletionsArgs, ConnectArgs, DemoArgs,
-    ExplainArgs, ExportArgs, ExtendArgs, IdArgs, ListArgs, LoginArgs, OutputArgs, PersonArgs, ReplayArgs,
-    RequestArgs, RequestsArgs, RequestsCommand, ServeArgs, SessionsArgs, SessionsCommand, TokenCommand, TokenNewArgs,
-    VerifyArgs,
+    ApproveArgs, AuditArgs, AuditCommand, BecauseArgs, CheckArgs, CompletionsArgs, ConfigArgs, ConnectArgs, DemoArgs,
+    DigestArgs, ExplainArgs, ExportArgs, ExtendArgs, IdArgs, LinkArgs, ListArgs, LoginArgs, ManifestArgs, OutputArgs,
+    PersonArgs, ReplayArgs, RequestArgs, RequestsArgs, RequestsCommand, ServeArgs, SessionsArgs, SessionsCommand,
+    SlackCommand, TokenCommand, TokenNewArgs, VerifyArgs,
 };
 
 /// Just-in-time access to production: ask, agree, connect, countersign.
@@ -135,6 +135,12 @@ pub enum Command {
   countersign sessions replay ses_4XK29QPA --text
   countersign sessions end ses_4XK29QPA --because 'looks wrong'")]
     Sessions(SessionsArgs),
+    /// Your people's week: who had access to what, what was odd, what to take away
+    #[command(after_help = "Examples:
+  countersign digest
+  countersign digest --week 2026-W47 --csv > week.csv
+  countersign digest --week 2026-W47 --reviewed        \"I have reviewed this\", kept as evidence")]
+    Digest(DigestArgs),
     /// The audit log: read it, verify it, take it away
     #[command(after_help = "Examples:
   countersign audit --from 120
@@ -150,6 +156,23 @@ pub enum Command {
   countersign token revoke tok_4XK29QPA"
     )]
     Token(TokenCommand),
+    /// Link your account at a chat platform to you, so that you can ask and decide there
+    #[command(after_help = "Examples:
+  countersign link                                     your linked accounts
+  countersign link slack                               sign in at Slack, then type the code that the page shows
+  countersign link slack --remove")]
+    Link(LinkArgs),
+    /// Look at what the chat platforms need, and say what to fix
+    #[command(after_help = "Example:
+  countersign doctor --config /etc/countersign.toml    on the server, where the secrets are")]
+    Doctor(ConfigArgs),
+    /// Set up Slack: the manifest of the app
+    #[command(
+        subcommand,
+        after_help = "Example:
+  countersign slack manifest > manifest.json"
+    )]
+    Slack(SlackCommand),
     /// Suspend somebody, on the server: tokens, sessions and votes of theirs count no more
     #[command(after_help = "Example:
   countersign suspend ada@example.com --config /etc/countersign.toml")]

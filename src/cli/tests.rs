@@ -42,6 +42,8 @@ fn wrong_use_exits_with_2() {
         &["login", "--token", "cst_on_the_command_line"],
         &["explain", "--config", "countersign.toml", "orders-prod", "SELECT 1"],
         &["audit", "--limit", "0"],
+        &["digest", "--week", "47"],
+        &["digest", "--csv", "--json"],
         &["nonsense"],
     ] {
         assert_eq!(code(line), 2, "{line:?}");
@@ -99,8 +101,12 @@ Commands:
   revoke       Take a grant back; its sessions end at once
   connect      Connect to a target: start a client that is already signed in, or open a local port
   sessions     Sessions: who is connected, and what was done
+  digest       Your people's week: who had access to what, what was odd, what to take away
   audit        The audit log: read it, verify it, take it away
   token        Tokens: make, list, revoke
+  link         Link your account at a chat platform to you, so that you can ask and decide there
+  doctor       Look at what the chat platforms need, and say what to fix
+  slack        Set up Slack: the manifest of the app
   suspend      Suspend somebody, on the server: tokens, sessions and votes of theirs count no more
   restore      Let somebody back in who was suspended, on the server
   completions  Completions for a shell

@@ -50,7 +50,7 @@ pub(super) async fn whoami(desk: &Desk<'_>) -> Result<(), Failure> {
         desk.screen.fields(&[
             ("name", who.person.name.clone()),
             ("identity", who.person.id.to_string()),
-            ("token", short(&who.token)),
+            ("token", who.token.as_ref().map(short).unwrap_or_default()),
         ])
     })
 }

@@ -2,10 +2,12 @@
 
 mod account;
 mod audit;
+mod chat;
 mod check;
 mod connect;
 mod decide;
 mod demo;
+mod digest;
 mod explain;
 mod grants;
 mod recordings;
@@ -23,7 +25,7 @@ use clap::CommandFactory;
 use workflows::clock::Clock;
 use workflows::{Faults, Workflows};
 
-use crate::cli::{AuditCommand, Cli, Command, RequestsCommand, SessionsCommand, TokenCommand};
+use crate::cli::{AuditCommand, Cli, Command, RequestsCommand, SessionsCommand, SlackCommand, TokenCommand};
 use crate::client::Client;
 use crate::config::{Config, ConfigError};
 use crate::credentials::{self, Credentials};
@@ -105,6 +107,7 @@ pub async fn run(cli: Cli, screen: &Screen) -> Result<ExitCode, Failure> {
             Some(SessionsCommand::Export(args)) => recordings::export(&desk, args).await?,
             None => sessions::list(&desk, args.all).await?,
         },
+        Command::Digest(args) => digest::run(&desk, args).await?,
         Command::Audit(args) => match args.command {
             Some(AuditCommand::Verify(args)) => return verify::run(args, &desk).await,
             Some(AuditCommand::Export(args)) => audit::export(&desk, args.output).await?,
@@ -113,6 +116,9 @@ pub async fn run(cli: Cli, screen: &Screen) -> Result<ExitCode, Failure> {
         Command::Token(TokenCommand::New(args)) => tokens::new(&desk, args).await?,
         Command::Token(TokenCommand::List) => tokens::list(&desk).await?,
         Command::Token(TokenCommand::Revoke(args)) => tokens::revoke(&desk, &args.id).await?,
+        Command::Link(args) => chat::link(&desk, args).await?,
+        Command::Doctor(args) => return chat::doctor(&desk, args).await,
+        Command::Slack(SlackCommand::Manifest(args)) => chat::manifest(&desk, &args)?,
         Command::Suspend(args) => tokens::suspend(&desk, args).await?,
         Command::Restore(args) => tokens::restore(&desk, args).await?,
         Command::Completions(args) => {
