@@ -39,7 +39,9 @@ impl Desk {
             FormName::Less => {
                 let id = request_of(&self.card(known, key).await?)?;
                 let access = value(values, "level").and_then(|level| level.parse().ok());
-                let terms = Terms { span: Some(span(values)?), access, ..Terms::default() };
+                // Where less is typed, one of the two is enough.
+                let shorter = value(values, "span").map(|_| span(values)).transpose()?;
+                let terms = Terms { span: shorter, access, ..Terms::default() };
                 self.approve(known, id, terms, value(values, "note").and_then(note)).await
             }
             FormName::Question => {
