@@ -62,24 +62,4 @@ pub fn pages(text: &str) -> Vec<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pages_hold_all_of_the_text_and_none_is_too_long() {
-        for text in
-            [String::new(), "a".repeat(100_000), "SELECT 1\n".repeat(5_000), format!("x\n{}", "é".repeat(20_000))]
-        {
-            let pages = pages(&text);
-            assert_eq!(pages.concat(), text);
-            assert!(pages.iter().all(|page| page.chars().count() <= PAGE_TEXT));
-        }
-    }
-
-    #[test]
-    fn a_brief_text_is_one_line_that_says_where_it_is_cut() {
-        assert_eq!(brief("a\n b", 10), "a b");
-        assert_eq!(brief("abcdef", 4), "abc…");
-        assert_eq!(brief("a\u{202e}b", 20), "a\\u{202e}b");
-    }
-}
+mod tests;

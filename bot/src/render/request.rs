@@ -55,7 +55,7 @@ pub fn request(view: &View<'_>, reader: Reader) -> Card {
     };
     card.parts.extend(subject(view));
     card.parts.extend(unusual(view, reader));
-    card.parts.push(Part::Fact("State", state(view)));
+    card.parts.push(Part::Fact("State", state(view, reader)));
     card.parts.extend(said(view));
     if let Some(note) = &view.note {
         card.parts.push(Part::Note(Text::plain(note.clone())));
@@ -211,10 +211,10 @@ fn state_words(request: &Request) -> String {
 }
 
 /// Where it stands.
-fn state(view: &View<'_>) -> Text {
+fn state(view: &View<'_>, reader: Reader) -> Text {
     let request = view.request;
     match &request.state {
-        State::Pending { .. } => pending(view),
+        State::Pending { .. } => pending(view, reader),
         State::Approved { at, .. } => {
             Text::default().strong(format!("Approved by {}", agreed(request))).say(" ").moment(*at)
         }
@@ -256,7 +256,7 @@ fn less(request: &Request) -> String {
     words
 }
 
-fn pending(view: &View<'_>) -> Text {
+fn pending(view: &View<'_>, reader: Reader) -> Text {
     let request = view.request;
     let mut text = Text::default();
     let so_far = votes(request);
@@ -267,8 +267,8 @@ fn pending(view: &View<'_>) -> Text {
     }
     let groups: Vec<String> = request.asked().iter().map(ToString::to_string).collect();
     text = text.say(format!("asked {} ", groups.join(", ")));
-    for piece in pings(view) {
-        text = text.and(piece).say(" ");
+    for piece in pings(view, reader) {
+        text = text.and(piece);
     }
     if let Some(until) = view.until {
         text = text.say("until ").moment(until);
@@ -281,25 +281,22 @@ fn pending(view: &View<'_>) -> Text {
     text
 }
 
-/// Whoever is asked, by name; those with an account here are pinged where they are few (one post, one ping).
-fn pings(view: &View<'_>) -> Vec<Piece> {
+/// Whoever is asked, by name. On the card of those who decide the ones with an account here are pinged, where they are few:
+/// one post, one ping.
+fn pings(view: &View<'_>, reader: Reader) -> Vec<Piece> {
     const FEW: usize = 3;
-    let loud = view.asked.len() <= FEW;
+    let loud = reader == Reader::Asked && view.asked.len() <= FEW;
     let mut pieces = Vec::new();
     for (at, (name, account)) in view.asked.iter().take(FEW).enumerate() {
-        if at > 0 {
-            pieces.push(Piece::Plain(", ".to_owned()));
-        } else {
-            pieces.push(Piece::Plain("(".to_owned()));
-        }
-        match account.as_ref().filter(|_| loud) {
-            Some(user) => pieces.push(Piece::Person(user.clone(), Ping::Loud)),
-            None => pieces.push(Piece::Plain(visible(name))),
-        }
+        pieces.push(Piece::Plain(if at == 0 { "(" } else { ", " }.to_owned()));
+        pieces.push(match account.as_ref().filter(|_| loud) {
+            Some(user) => Piece::Person(user.clone(), Ping::Loud),
+            None => Piece::Plain(visible(name)),
+        });
     }
     if !pieces.is_empty() {
         let more = view.asked.len().saturating_sub(FEW);
-        pieces.push(Piece::Plain(if more > 0 { format!(" and {more} more)") } else { ")".to_owned() }));
+        pieces.push(Piece::Plain(if more > 0 { format!(" and {more} more) ") } else { ") ".to_owned() }));
     }
     pieces
 }
