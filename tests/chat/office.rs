@@ -2,6 +2,7 @@
 
 use std::net::TcpListener;
 
+use workflows::clock::{Clock, ManualClock, Timestamp};
 use workflows::identity::{Chat, ChatUser};
 use workflows::secret::Secret;
 
@@ -35,6 +36,16 @@ impl Office {
 
     /// With a store of its own, where several nodes share one.
     pub async fn open_on(store: Option<String>, edits: Vec<(String, String)>) -> Self {
+        Self::begin(Start { store, edits, ..Start::default() }).await
+    }
+
+    /// With a clock that the test turns. Slack goes by its own.
+    pub async fn open_at(now: Timestamp, edits: Vec<(String, String)>) -> (Self, ManualClock) {
+        let (clock, hand) = Clock::manual(now);
+        (Self::begin(Start { clock, edits, ..Start::default() }).await, hand)
+    }
+
+    async fn begin(start: Start) -> Self {
         let slack = FakeSlack::start().await;
         let names = ["ada", "alan", "edsger", "grace", "linus", "mallory"];
         for name in names {
@@ -54,14 +65,14 @@ impl Office {
             slack.api()
         );
         let mut all = vec![("[console]\nlisten = \"127.0.0.1:0\"\n".to_owned(), table)];
-        all.extend(edits);
+        all.extend(start.edits);
         let files = vec![
             ("bot", "xoxb-test-bot-token"),
             ("app", "xapp-test-app-token"),
             ("client", "test-client-secret"),
             ("signing", "test-signing-secret"),
         ];
-        let world = World::start_with(Start { edits: all, files, store, ..Start::default() }).await;
+        let world = World::start_with(Start { edits: all, files, ..start }).await;
         if !world.text().contains("signing_secret") {
             slack.until_connected(1).await;
         }

@@ -1,7 +1,7 @@
 //! The other ways through chat: forms, questions, edits, alarms, the own page, webhooks, linking; and what must not happen.
 
 use serde_json::json;
-use workflows::clock::Span;
+use workflows::clock::{Span, Timestamp};
 use workflows::engine::Filter;
 use workflows::target::Access;
 
@@ -41,7 +41,7 @@ async fn less_is_approved_and_what_is_asked_back_is_answered() {
     office.press("linus", &card, "Ask…").await;
     let form = office.slack.until_view(&user("linus"), |view| view.title() == "Ask back").await;
     office.slack.submit(&user("linus"), &form, &[("text", "which table?")]).await;
-    let question = office.dm("ada", "which table?").await;
+    let question = office.dm("ada", "linus asks back").await;
     office.press("ada", &question, "Answer…").await;
     let form = office.slack.until_view(&user("ada"), |view| view.title() == "Answer").await;
     office.slack.submit(&user("ada"), &form, &[("text", "orders, the May rows")]).await;
@@ -262,4 +262,30 @@ async fn a_channel_of_two_companies_hears_nothing() {
     // Those who decide hear of it in person instead.
     office.dm("linus", "secret matters").await;
     assert!(!office.slack.messages(CHANNEL).iter().any(|message| message.says("secret matters")));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_manager_opens_the_week_takes_something_away_and_says_so() {
+    let manages = "[manages]\n\"edsger\" = [\"ada\"]\n\n[group]\n";
+    // A Wednesday.
+    let now = Timestamp::from_micros(1_800_000_000_000_000);
+    let (office, hand) = Office::open_at(now, vec![("[group]\n".to_owned(), manages.to_owned())]).await;
+    office.world.grant("ada", Access::Write, Span::hours(2)).await;
+    hand.advance(Span::hours(24 * 7));
+    let workflows = office.world.workflows();
+    // This week's: granted, not used, and still there.
+    let grant = office.world.grant("ada", Access::Read, Span::hours(3)).await;
+    workflows.sweep_digests().await.expect("swept");
+    let card = office.dm("edsger", "Access digest").await;
+    assert!(card.says("never used") && card.says("owed until"), "{:?}", card.seen());
+    // Never to somebody whom it is about.
+    assert!(!office.slack.dm(&user("ada")).iter().any(|message| message.says("Access digest")));
+    office.press("edsger", &card, "I have reviewed this").await;
+    office.changed(&card, "reviewed by edsger").await;
+    let edsger = office.world.person("edsger").await;
+    let filed = workflows.digests(&edsger).await.expect("digests");
+    assert!(matches!(filed[0].review, workflows::digest::Review::Done { .. }), "{filed:?}");
+    office.types("edsger", "/access", "digest").await;
+    office.told("edsger", "Access digest").await;
+    drop(grant);
 }
