@@ -128,11 +128,9 @@ def gates(select, bulks, releases, connects):
             gate(f"{how} {relation}: {name} ÷ {direct} ≥ {GATE_BULK}", value, lambda it: it >= GATE_BULK)
             grown = max((one["grown"] / 2**20 for one in paths.get(name, [])), default=None)
             gate(f"{how} {relation}: {name} grows ≤ {GATE_FLAT_MIB} MiB", grown, lambda it: it <= GATE_FLAT_MIB)
-        # Whoever hands a used connection on is compared with as well, but not as a gate: a session of ours takes its own
-        # along when it ends.
-        once = "pgbouncer once tls" if name.endswith("tls") else "pgbouncer once"
-        value = ratio(connects, name, once, "rate")
-        gate(f"connections: {name} ÷ {once} ≥ {GATE_POOLER}", value, lambda it: it >= GATE_POOLER)
+        # The pooler hands used connections on, which ours never does; it has to keep up all the same.
+        value = ratio(connects, name, pooler(name), "rate")
+        gate(f"connections: {name} ÷ {pooler(name)} ≥ {GATE_POOLER}", value, lambda it: it >= GATE_POOLER)
         if name in releases:
             value = percentile(releases[name][0], 0.99) * 1e3
             gate(f"approval to release: {name}, p99 < {GATE_RELEASE_MS} ms", value, lambda it: it < GATE_RELEASE_MS)
