@@ -78,3 +78,6 @@ CREATE INDEX remarks_of ON remarks (request, made);
 ALTER TABLE requests ADD COLUMN asked_by TEXT;
 ALTER TABLE requests ADD COLUMN replaced TEXT;
 ALTER TABLE requests ADD COLUMN outcome TEXT;
+
+-- What somebody asked for before, for those who decide.
+CREATE INDEX requests_of ON requests (identity, made);

@@ -1,6 +1,7 @@
 //! Chat, end to end: people in a strict Slack on one side, real psql and PostgreSQL on the other.
 
 mod office;
+mod speed;
 mod ways;
 
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! Who must agree, and who has.
 
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
@@ -187,15 +187,42 @@ impl Votes {
         self.0.push(vote);
     }
 
-    /// Whether enough distinct people agreed, in every quorum.
+    /// Whether enough distinct people agreed, in every quorum. Where one rule has several, nobody counts in two of them:
+    /// whoever writes "one of these and one of those" wants two people. Different rules may be met by the same.
     pub fn meet(&self, needs: &Needs) -> bool {
-        let counts = |at: usize| {
-            let people: BTreeSet<IdentityId> =
-                self.0.iter().filter(|vote| vote.serves.contains(&at)).map(|vote| vote.by.id).collect();
-            people.len()
-        };
-        !needs.0.is_empty()
-            && needs.0.iter().enumerate().all(|(at, quorum)| counts(at) >= usize::from(quorum.people.max(1)))
+        let rules: BTreeSet<&str> = needs.0.iter().map(|quorum| quorum.rule.as_str()).collect();
+        !rules.is_empty() && rules.into_iter().all(|rule| self.meet_rule(needs, rule))
+    }
+
+    /// Gives each place of a rule's quorums to a different person, if that can be done (augmenting paths).
+    fn meet_rule(&self, needs: &Needs, rule: &str) -> bool {
+        let mut taken: BTreeMap<IdentityId, usize> = BTreeMap::new();
+        let of_rule = needs.0.iter().enumerate().filter(|(_, quorum)| quorum.rule == rule);
+        let places: Vec<usize> =
+            of_rule.flat_map(|(at, quorum)| std::iter::repeat_n(at, usize::from(quorum.people.max(1)))).collect();
+        places.iter().enumerate().all(|(place, _)| self.seat(place, &places, &mut taken, &mut BTreeSet::new()))
+    }
+
+    /// Finds somebody for a place, moving others who can also sit elsewhere.
+    fn seat(
+        &self,
+        place: usize,
+        places: &[usize],
+        taken: &mut BTreeMap<IdentityId, usize>,
+        tried: &mut BTreeSet<IdentityId>,
+    ) -> bool {
+        let Some(quorum) = places.get(place) else { return false };
+        for vote in self.0.iter().filter(|vote| vote.serves.contains(quorum)) {
+            if !tried.insert(vote.by.id) {
+                continue;
+            }
+            let before = taken.get(&vote.by.id).copied();
+            if before.is_none_or(|before| self.seat(before, places, taken, tried)) {
+                taken.insert(vote.by.id, place);
+                return true;
+            }
+        }
+        false
     }
 
     /// The same votes, each counted for the quorums that `serves` gives it.
@@ -211,5 +238,69 @@ impl Votes {
     /// The approvals in the order in which they came.
     pub fn list(&self) -> &[Vote] {
         &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn quorum(rule: &str, from: &str, people: u8) -> Needs {
+        let (rule, from) = (rule.to_owned(), Who::Group(from.to_owned()));
+        Needs::one(Quorum { rule, from, people, within: Span::minutes(10), then: None })
+    }
+
+    fn votes(serves: &[&[usize]]) -> Votes {
+        let mut votes = Votes::default();
+        for (at, serves) in serves.iter().enumerate() {
+            let by = Identity { id: IdentityId::new(), name: format!("p{at}") };
+            let at = Timestamp::from_micros(0);
+            votes.add(Vote { by, at, terms: Terms::default(), note: None, serves: serves.to_vec() });
+        }
+        votes
+    }
+
+    #[test]
+    fn one_of_these_and_one_of_those_are_two_people() {
+        let needs = quorum("bulk", "dba", 1).join(quorum("bulk", "security", 1));
+        assert!(!votes(&[&[0, 1]]).meet(&needs), "one person in both groups");
+        assert!(!votes(&[&[0], &[0]]).meet(&needs), "two of the same group");
+        assert!(votes(&[&[0, 1], &[0]]).meet(&needs), "whoever can sit elsewhere does");
+        assert!(votes(&[&[0], &[0, 1]]).meet(&needs));
+        // What two rules want may be met by the same person.
+        let needs = quorum("bulk", "dba", 1).join(quorum("night", "security", 1));
+        assert!(votes(&[&[0, 1]]).meet(&needs));
+        assert!(!Votes::default().meet(&needs));
+    }
+
+    proptest! {
+        #[test]
+        fn seats_are_given_as_if_all_ways_were_tried(
+            wanted in proptest::collection::vec(1..3u8, 1..4),
+            voters in proptest::collection::vec(proptest::collection::vec(any::<bool>(), 3), 0..6),
+        ) {
+            let groups = ["a", "b", "c"];
+            let needs = wanted.iter().zip(groups).map(|(people, group)| quorum("rule", group, *people)).reduce(Needs::join);
+            let needs = needs.expect("one at least");
+            let serves: Vec<Vec<usize>> = voters.iter()
+                .map(|can| (0..wanted.len()).filter(|at| can.get(*at).copied().unwrap_or(false)).collect()).collect();
+            let slices: Vec<&[usize]> = serves.iter().map(Vec::as_slice).collect();
+            // By force: every voter sits in one of their groups, or in none.
+            fn force(left: &[Vec<usize>], open: Vec<i16>) -> bool {
+                if open.iter().all(|open| *open <= 0) {
+                    return true;
+                }
+                let Some((first, rest)) = left.split_first() else { return false };
+                force(rest, open.clone()) || first.iter().any(|at| {
+                    let mut open = open.clone();
+                    open[*at] -= 1;
+                    force(rest, open)
+                })
+            }
+            let open = needs.quorums().iter().map(|quorum| i16::from(quorum.people)).collect();
+            prop_assert_eq!(votes(&slices).meet(&needs), force(&serves, open));
+        }
     }
 }

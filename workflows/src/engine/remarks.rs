@@ -112,11 +112,11 @@ impl Workflows {
         grants::find(self.db(), id).await
     }
 
-    /// What is worth knowing about whoever asks, for those who decide: counted over the latest 2,000 requests.
+    /// What is worth knowing about whoever asks, for those who decide: counted over their latest 500 requests.
     pub async fn history(&self, request: &Request) -> Result<History, StoreError> {
-        let latest = requests::latest(self.db(), false, 2_000).await?;
+        let latest = requests::of(self.db(), request.by.id, 500).await?;
         let day = Span::hours(24).micros();
-        let earlier = latest.iter().filter(|one| one.by.id == request.by.id && one.id != request.id);
+        let earlier = latest.iter().filter(|one| one.id != request.id);
         let earlier: Vec<&Request> = earlier.filter(|one| one.at <= request.at).collect();
         let here = |one: &&&Request| one.what.target() == request.what.target();
         let today = earlier.iter().filter(|one| request.at.since(one.at).micros() < day);

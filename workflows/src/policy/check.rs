@@ -62,7 +62,7 @@ impl<'f, 'n, 's> Check<'f, 'n, 's> {
                 self.notes.wrong(&at_most.span(), what, "write `at_most = \"1h\"` or less");
             }
         }
-        for review in file.emergency.iter().filter_map(|way| way.asked.as_ref()) {
+        for review in file.emergency.iter().flat_map(|way| &way.asked) {
             if review.within > LONGEST_REVIEW {
                 let what = "a review is owed within a day at most";
                 self.notes.wrong(&review.span, what, "write `within = \"24h\"` or less");
@@ -224,10 +224,10 @@ impl<'f, 'n, 's> Check<'f, 'n, 's> {
                 }
             }
         }
-        if let Some(asked) = &way.asked
-            && self.asked(asked)
-        {
-            self.requesters(way, asked);
+        for asked in &way.asked {
+            if self.asked(asked) {
+                self.requesters(way, asked);
+            }
         }
     }
 
@@ -299,10 +299,10 @@ impl<'f, 'n, 's> Check<'f, 'n, 's> {
             let what = format!("`{ACCESS_LEVEL}` is the name of what every grant is judged by first");
             self.notes.wrong(&rule.name.span(), what, "give the rule another name");
         }
-        if let Some(asked) = &rule.asked {
+        for asked in &rule.asked {
             self.asked(asked);
         }
-        match (rule.word.as_ref().map(At::get_ref), &rule.asked) {
+        match (rule.word.as_ref().map(At::get_ref), rule.asked.first()) {
             (Some(Word::Hold), None) => {
                 let instead = "add `approval = { from = \"group:…\", people = 1, within = \"10m\" }`";
                 self.notes.wrong(&rule.span, "this rule holds, and does not say who may agree", instead);

@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use jiff::tz::TimeZone;
-use toml::de::DeTable;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
 
 use super::manage::{DigestText, ManagesText, manages};
 use super::mistake::{Notes, nearest, suggest};
@@ -47,7 +48,8 @@ pub(super) struct WayText {
     pub(super) name: At<String>,
     pub(super) select: Selector,
     pub(super) at_most: Option<At<Span>>,
-    pub(super) asked: Option<Asked>,
+    /// Each of them must be met, by different people.
+    pub(super) asked: Vec<Asked>,
 }
 
 /// What a rule does.
@@ -89,7 +91,8 @@ pub(super) struct RuleText {
     pub(super) word: Option<At<Word>>,
     pub(super) over: Vec<At<String>>,
     pub(super) because: Option<String>,
-    pub(super) asked: Option<Asked>,
+    /// Each of them must be met, by different people.
+    pub(super) asked: Vec<Asked>,
     pub(super) tests: Vec<TestText>,
     pub(super) span: Range<usize>,
 }
@@ -227,8 +230,20 @@ fn selector(table: &mut Table<'_>, notes: &mut Notes<'_>) -> Selector {
     Selector { levels: levels.collect(), who, targets }
 }
 
-fn asked(table: &mut Table<'_>, key: &'static str, notes: &mut Notes<'_>) -> Option<Asked> {
-    let value = table.take(key)?;
+/// `approval = { … }`, or a list of such: then each must be met, by different people.
+fn asked(table: &mut Table<'_>, key: &'static str, notes: &mut Notes<'_>) -> Vec<Asked> {
+    let Some(value) = table.take(key) else { return Vec::new() };
+    match value.get_ref().as_array() {
+        None => asked_one(value, key, notes).into_iter().collect(),
+        Some(list) if list.is_empty() => {
+            notes.wrong(&value.span(), format!("`{key}` is empty, so nobody could agree"), "write who must agree");
+            Vec::new()
+        }
+        Some(list) => list.iter().filter_map(|one| asked_one(one, key, notes)).collect(),
+    }
+}
+
+fn asked_one(value: &Spanned<DeValue<'_>>, key: &'static str, notes: &mut Notes<'_>) -> Option<Asked> {
     let mut asked = Table::of(value, key, notes)?;
     let from = asked.need_text("from", "\"group:…\"", notes).and_then(|who| parsed(&who, notes));
     let people = asked.number("people", notes).unwrap_or_else(|| At::new(value.span(), 1));

@@ -154,20 +154,24 @@ fn select(text: Selector) -> Select {
     }
 }
 
-fn needs(rule: &str, asked: Asked) -> Needs {
-    Needs::one(Quorum {
-        rule: rule.to_owned(),
-        from: asked.from.into_inner(),
-        people: asked.people.into_inner(),
-        within: asked.within,
-        then: asked.then.map(At::into_inner),
-    })
+/// Nothing where nobody is asked: that was noted.
+fn needs(rule: &str, asked: Vec<Asked>) -> Option<Needs> {
+    let one = |asked: Asked| {
+        Needs::one(Quorum {
+            rule: rule.to_owned(),
+            from: asked.from.into_inner(),
+            people: asked.people.into_inner(),
+            within: asked.within,
+            then: asked.then.map(At::into_inner),
+        })
+    };
+    asked.into_iter().map(one).reduce(Needs::join)
 }
 
 /// What is missing was noted when it was read.
 fn way(text: WayText, emergency: bool) -> Option<Way> {
     let name = text.name.into_inner();
-    let needs = needs(&name, text.asked?);
+    let needs = needs(&name, text.asked)?;
     Some(Way { select: select(text.select), at_most: text.at_most?.into_inner(), needs, emergency, name })
 }
 
@@ -188,7 +192,7 @@ fn rule(text: RuleText, env: &Arc<Env>, names: &Names, notes: &mut Notes<'_>) ->
     let name = text.name.into_inner();
     let effect = match text.word?.into_inner() {
         Word::Allow => Effect::Allow { over: text.over.into_iter().map(At::into_inner).collect() },
-        Word::Hold => Effect::Hold(needs(&name, text.asked?)),
+        Word::Hold => Effect::Hold(needs(&name, text.asked)?),
         Word::Deny => Effect::Deny { because: text.because },
     };
     let rule = Arc::new(Rule { name, select: select(text.select), when, effect });

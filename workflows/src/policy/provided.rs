@@ -126,8 +126,8 @@ fn is_email(text: &str) -> bool {
 /// Whom a provider may name: whoever is in a group or a rotation, is asked by name, or stands in `[people]`. The e-mail
 /// is in lower case; where two names differ in capitals only, it is nobody's.
 pub(super) fn by_email(file: &File, groups: &BTreeMap<String, BTreeSet<String>>) -> BTreeMap<String, String> {
-    let ways = file.access.iter().chain(&file.emergency).filter_map(|way| way.asked.as_ref());
-    let asked = ways.chain(file.rules.iter().filter_map(|rule| rule.asked.as_ref()));
+    let ways = file.access.iter().chain(&file.emergency).flat_map(|way| &way.asked);
+    let asked = ways.chain(file.rules.iter().flat_map(|rule| &rule.asked));
     let asked = asked.flat_map(|Asked { from, then, .. }| std::iter::once(from).chain(then));
     let fallbacks = file.rotations.iter().filter_map(|text| text.fallback.as_ref());
     let named = asked.chain(fallbacks).filter_map(|who| person(who.get_ref()));

@@ -3,7 +3,7 @@
 use super::db::{Db, Row, StoreError, Tx, args, statements};
 use super::json;
 use crate::clock::Timestamp;
-use crate::id::{RequestId, SessionId};
+use crate::id::{IdentityId, RequestId, SessionId};
 use crate::identity::Identity;
 use crate::request::{Outcome, Request, State, What};
 
@@ -14,6 +14,8 @@ statements! {
            FROM requests r JOIN identities i ON i.id = r.identity WHERE r.id = $1";
     LATEST = "SELECT r.id, r.version, r.identity, i.name, r.made, r.what, r.why, r.needs, r.state, r.detail, r.asked_by, r.replaced, r.outcome \
               FROM requests r JOIN identities i ON i.id = r.identity ORDER BY r.made DESC LIMIT $1";
+    OF = "SELECT r.id, r.version, r.identity, i.name, r.made, r.what, r.why, r.needs, r.state, r.detail, r.asked_by, r.replaced, r.outcome \
+          FROM requests r JOIN identities i ON i.id = r.identity WHERE r.identity = $1 ORDER BY r.made DESC LIMIT $2";
     OPEN = "SELECT r.id, r.version, r.identity, i.name, r.made, r.what, r.why, r.needs, r.state, r.detail, r.asked_by, r.replaced, r.outcome \
             FROM requests r JOIN identities i ON i.id = r.identity WHERE r.due IS NOT NULL ORDER BY r.made DESC LIMIT $1";
     DUE = "SELECT id FROM requests WHERE due <= $1 ORDER BY due LIMIT $2";
@@ -95,6 +97,12 @@ pub(crate) async fn find(db: &Db, id: RequestId) -> Result<Option<Request>, Stor
 /// The latest requests, newest first; only unsettled ones with `open`.
 pub(crate) async fn latest(db: &Db, open: bool, limit: i64) -> Result<Vec<Request>, StoreError> {
     let rows = db.all(if open { OPEN } else { LATEST }, args![limit]).await?;
+    rows.iter().map(|row| request(row).map(|found| found.request)).collect()
+}
+
+/// The latest requests of one person, newest first.
+pub(crate) async fn of(db: &Db, who: IdentityId, limit: i64) -> Result<Vec<Request>, StoreError> {
+    let rows = db.all(OF, args![who.to_string(), limit]).await?;
     rows.iter().map(|row| request(row).map(|found| found.request)).collect()
 }
 
