@@ -46,7 +46,7 @@ CREATE UNIQUE INDEX letters_once ON letters (chat, token);
 CREATE INDEX letters_open ON letters (made) WHERE done IS NULL;
 
 -- A card. Its id is what its buttons carry. `message` is missing while nobody knows whether it was posted; `gone` when
--- the platform has lost it. `shown` is a hash of what stands there, so that nothing is written twice.
+-- the platform has lost it. `lease`: whoever posts it holds it until then. `shown` is a hash of what stands there, so that nothing is written twice.
 CREATE TABLE cards (
     id TEXT PRIMARY KEY,
     about TEXT NOT NULL,
@@ -56,6 +56,7 @@ CREATE TABLE cards (
     message TEXT,
     shown TEXT,
     made BIGINT NOT NULL,
+    lease BIGINT NOT NULL,
     gone BIGINT
 );
 CREATE UNIQUE INDEX cards_one ON cards (about, role, chat, place);

@@ -20,7 +20,7 @@ async fn asked_agreed_held_countersigned_and_done_in_slack() {
     assert!(seen.text.contains("DELETE FROM order_items WHERE true;"), "{}", seen.text);
     office.press("linus", &card, "Run once").await;
     psql.until("approved by linus").await;
-    psql.until("DELETE 3").await;
+    psql.has("DELETE 3").await;
     let card = office.changed(&card, "rows in").await;
     assert!(card.buttons().is_empty(), "{:?}", card.buttons());
     let held = office.slack.until_dm(&user("ada"), |message| message.says("countersign connect orders-prod")).await;
@@ -105,7 +105,7 @@ async fn a_long_statement_is_approved_only_where_all_of_it_was_read() {
     let last = office.slack.until_view(&user("linus"), |view| view.says("Page 2 of 2")).await;
     let run = last.seen().buttons.into_iter().find(|button| button.label == "Run once").expect("a way to agree");
     office.slack.click_view(&user("linus"), &last, &run.action_id).await;
-    psql.until("DELETE 3").await;
+    psql.has("DELETE 3").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -115,9 +115,9 @@ async fn what_is_allowed_for_the_session_passes_again_and_nothing_else_does() {
     psql.ask("DELETE FROM order_items;", "held by rule `bulk write`").await;
     let card = office.card("held command").await;
     office.press("linus", &card, "Allow in this session").await;
-    psql.until("DELETE 3").await;
+    psql.has("DELETE 3").await;
     psql.ask("DELETE FROM order_items;", "allowed for this session by linus").await;
-    psql.until("DELETE 0").await;
+    psql.has("DELETE 0").await;
     psql.ask("DELETE FROM  order_items;", "held by rule `bulk write`").await;
 }
 

@@ -444,6 +444,13 @@ impl Psql {
         }
     }
 
+    /// Reads until a line holds a text, unless one did: notices and results come over two pipes, in any order.
+    pub async fn has(&mut self, text: &str) {
+        if !self.said.iter().any(|line| line.contains(text)) {
+            self.until(text).await;
+        }
+    }
+
     /// Sends, and reads until a line holds a text.
     pub async fn ask(&mut self, sql: &str, text: &str) -> String {
         self.send(sql).await;

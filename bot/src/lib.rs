@@ -7,6 +7,7 @@ pub mod command;
 pub mod config;
 pub mod courier;
 pub mod desk;
+pub mod discord;
 pub mod event;
 pub mod form;
 pub mod inbox;

@@ -51,13 +51,16 @@ async fn a_thousand_wait_and_two_hundred_clicks_a_second_are_answered_in_time() 
     for name in &names {
         let who = office.world.person(name).await;
         let target = "orders-prod".parse().expect("a name");
-        let ask = AccessAsk { target, access: Access::Read, span: Span::hours(1), why: name.clone(), emergency: false };
+        let ask =
+            AccessAsk { target, access: Access::Read, span: Span::hours(1), why: name.clone(), emergency: false };
         office.world.workflows().request(&who, ask).await.expect("asked");
     }
-    office.slack.until("all cards", |state| {
-        (state.messages.iter().filter(|message| message.channel == CHANNEL).count() >= WAITING).then_some(())
-    })
-    .await;
+    office
+        .slack
+        .until("all cards", |state| {
+            (state.messages.iter().filter(|message| message.channel == CHANNEL).count() >= WAITING).then_some(())
+        })
+        .await;
     let cards = office.slack.messages(CHANNEL);
     let mut clicks = JoinSet::new();
     let began = Instant::now();

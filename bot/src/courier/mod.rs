@@ -26,7 +26,7 @@ use crate::platform::{Platform, PlatformError};
 /// A claim is given up after this: longer than any notice takes, shorter than anybody would wait for one.
 const LEASE: Span = Span::seconds(60);
 /// What a platform did not take is tried again after this.
-const AGAIN: Span = Span::seconds(3);
+const AGAIN: Span = Span::seconds(2);
 /// How many notices are worked on at once.
 const AT_ONCE: usize = 16;
 /// Notices are looked for when no bell rings.
@@ -52,6 +52,9 @@ pub(crate) enum TellError {
     /// The store.
     #[error(transparent)]
     Store(#[from] workflows::StoreError),
+    /// Somebody else is posting the same card.
+    #[error("the card is being posted")]
+    Busy,
 }
 
 /// Tells what happened. Cheap to clone.

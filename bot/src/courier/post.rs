@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use sha2::{Digest, Sha256};
 use tracing::{info, warn};
-use workflows::engine::CardRow;
+use workflows::clock::Span;
+use workflows::engine::{CardRow, Turn};
 use workflows::id::RequestId;
 use workflows::identity::{Chat, ChatUser};
 
@@ -16,6 +17,8 @@ use crate::platform::{Fitness, PlatformError};
 
 /// A card may be overtaken by another change while it is written; beyond this many times somebody else's notice has it.
 const ROUNDS: usize = 6;
+/// Whoever posts a card has this long; a call to a platform takes less.
+const POSTING: Span = Span::seconds(20);
 
 /// A short hash of what a card says.
 fn hash(card: &Card) -> String {
@@ -41,20 +44,12 @@ impl Courier {
     /// Brings a card into a place: posts it if it is not there, and writes it anew if it says something else. The store is
     /// read anew after each write, since what it says may have changed meanwhile.
     pub(crate) async fn put(&self, post: &Post, place: &Place, subject: Subject) -> Result<(), TellError> {
-        let (platform, began) = (&post.platform, self.workflows.clock().now());
+        let platform = &post.platform;
         let about = subject.about();
         let row = self.workflows.plan_card(&about, subject.role(), platform.chat(), &place.0).await?;
         let key = row.id.to_string();
         let mut there = at(&row);
         let mut shown = row.shown.clone();
-        if there.is_none() && row.made < began && row.gone.is_none() {
-            // Somebody planned it before us, and may have posted it without living to note where.
-            there = platform.find(place, &key).await?;
-            if let Some(found) = &there {
-                self.workflows.card_posted(row.id, &found.message, "").await?;
-                shown = None;
-            }
-        }
         for _round in 0..ROUNDS {
             let Some(card) = self.card(post, subject, &key).await? else { return Ok(()) };
             let now = hash(&card);
@@ -74,7 +69,7 @@ impl Courier {
                     }
                 }
                 None => {
-                    let message = platform.post(place, &card, &key).await?;
+                    let message = self.post_once(post, place, &row, &card).await?;
                     self.workflows.card_posted(row.id, &message.message, &now).await?;
                     there = Some(message);
                 }
@@ -84,10 +79,36 @@ impl Courier {
         Ok(())
     }
 
+    /// Posts a card, or finds that it was posted. Two notices about one thing may be told at once, here or by another node.
+    async fn post_once(
+        &self,
+        post: &Post,
+        place: &Place,
+        row: &CardRow,
+        card: &Card,
+    ) -> Result<MessageRef, TellError> {
+        let (platform, key) = (&post.platform, row.id.to_string());
+        let posted = match self.workflows.take_card(row.id, POSTING).await? {
+            Turn::First => platform.post(place, card, &key).await,
+            // Somebody may have posted it without living to note where.
+            Turn::Again => match platform.find(place, &key).await {
+                Ok(Some(found)) => Ok(found),
+                Ok(None) => platform.post(place, card, &key).await,
+                Err(error) => Err(error),
+            },
+            Turn::Taken => return Err(TellError::Busy),
+        };
+        if posted.is_err() {
+            self.workflows.yield_card(row.id).await?;
+        }
+        Ok(posted?)
+    }
+
     /// Rewrites every card about something on a platform.
     pub(crate) async fn rewrite(&self, post: &Post, about: &str) -> Result<(), TellError> {
         for row in self.workflows.cards_about(about).await? {
-            if row.chat != post.platform.chat() || row.gone.is_some() {
+            // One that is being posted says what is true when it is there: whoever posts it looks once more.
+            if row.chat != post.platform.chat() || row.message.is_none() {
                 continue;
             }
             // Questions and reminders stay as they were.

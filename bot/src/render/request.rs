@@ -169,7 +169,11 @@ fn unusual(view: &View<'_>, reader: Reader) -> Vec<Part> {
     let mut words = Vec::new();
     match history.last {
         None => words.push("first time on this target".to_owned()),
-        Some((at, state)) => words.push(format!("{} times before, last {} ({state})", history.here, utc(at))),
+        Some((at, state)) => {
+            let became = if state == "spent" { "granted" } else { state };
+            let times = if history.here == 1 { "once".to_owned() } else { format!("{} times", history.here) };
+            words.push(format!("{times} before, last {} ({became})", utc(at)));
+        }
     }
     if history.today > 0 {
         words.push(format!("request {} within 24 hours", history.today + 1));

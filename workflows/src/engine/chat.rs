@@ -12,7 +12,7 @@ use crate::identity::{Account as Way, Authenticated, Chat, ChatUser};
 use crate::secret::Secret;
 use crate::store::StoreError;
 use crate::store::audit::{self, Note};
-use crate::store::chat::{self, Account, CardRow, Letter, LinkRow};
+use crate::store::chat::{self, Account, CardRow, Letter, LinkRow, Turn};
 use crate::told::{Fault, Told};
 
 /// How long a linking may take.
@@ -268,6 +268,22 @@ impl Workflows {
         let card = chat::plan(&mut tx, (about, role), (at, place), now).await?;
         tx.commit_quietly().await?;
         Ok(card)
+    }
+
+    /// Takes the right to post a card, for `lease`: two who want to at once post one.
+    pub async fn take_card(&self, id: CardId, lease: Span) -> Result<Turn, StoreError> {
+        let now = self.now();
+        let mut tx = self.begin_transaction().await?;
+        let turn = chat::take(&mut tx, id, now, now.plus(lease)).await?;
+        tx.commit_quietly().await?;
+        Ok(turn)
+    }
+
+    /// Gives the right to post a card back, where nobody knows whether it was posted.
+    pub async fn yield_card(&self, id: CardId) -> Result<(), StoreError> {
+        let mut tx = self.begin_transaction().await?;
+        chat::yields(&mut tx, id).await?;
+        tx.commit_quietly().await
     }
 
     /// The card whose id a button carried.

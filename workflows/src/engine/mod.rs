@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-pub use crate::store::chat::{Account as ChatAccount, CardRow, Letter};
+pub use crate::store::chat::{Account as ChatAccount, CardRow, Letter, Turn};
 pub use crate::store::remarks::{Remark, RemarkKind};
 pub use chat::{BegunLink, LinkError, OpenLink};
 pub use digests::{DigestError, GivenDigest, REVIEW_WITHIN};

@@ -29,15 +29,19 @@ statements! {
     // What was said is not kept: it may hold what opens forms, and its effects are in the audit log.
     WORKED = "UPDATE letters SET done = $3, body = '' WHERE id = $1 AND claimed = $2 AND done IS NULL";
     FORGET = "DELETE FROM letters WHERE done IS NOT NULL AND done < $1";
-    PLAN = "INSERT INTO cards (id, about, role, chat, place, made) VALUES ($1, $2, $3, $4, $5, $6) \
+    PLAN = "INSERT INTO cards (id, about, role, chat, place, made, lease) VALUES ($1, $2, $3, $4, $5, $6, 0) \
             ON CONFLICT (about, role, chat, place) DO NOTHING";
     CARD_AT = "SELECT id, about, role, chat, place, message, shown, made, gone FROM cards \
                WHERE about = $1 AND role = $2 AND chat = $3 AND place = $4";
     CARD = "SELECT id, about, role, chat, place, message, shown, made, gone FROM cards WHERE id = $1";
     CARDS_ABOUT = "SELECT id, about, role, chat, place, message, shown, made, gone FROM cards WHERE about = $1 ORDER BY made";
-    POSTED = "UPDATE cards SET message = $2, shown = $3, gone = NULL WHERE id = $1";
+    CLAIM_NEW = "UPDATE cards SET lease = $2 WHERE id = $1 AND message IS NULL AND lease = 0";
+    CLAIM_OLD = "UPDATE cards SET lease = $2 WHERE id = $1 AND message IS NULL AND lease < $3";
+    // Not 0: whoever comes next has to look whether it was posted.
+    YIELD = "UPDATE cards SET lease = 1 WHERE id = $1 AND message IS NULL";
+    POSTED = "UPDATE cards SET message = $2, shown = $3, gone = NULL, lease = 0 WHERE id = $1";
     SHOWN = "UPDATE cards SET shown = $2 WHERE id = $1";
-    GONE = "UPDATE cards SET gone = $2, message = NULL WHERE id = $1";
+    GONE = "UPDATE cards SET gone = $2, message = NULL, lease = 0 WHERE id = $1";
 }
 
 /// A linked account.
@@ -278,6 +282,31 @@ pub(crate) async fn plan(
     tx.run(PLAN, values).await?;
     let row = tx.first(CARD_AT, args![about, role, chat.as_str(), place]).await?.ok_or(StoreError::Raced)?;
     card(&row)
+}
+
+/// Whether somebody may post a card now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// Nobody has tried before.
+    First,
+    /// Somebody has, and did not live to say what became of it.
+    Again,
+    /// Somebody is at it, or it is posted.
+    Taken,
+}
+
+/// Takes the right to post a card, until `lease`.
+pub(crate) async fn take(tx: &mut Tx, id: CardId, now: Timestamp, lease: Timestamp) -> Result<Turn, StoreError> {
+    if tx.run(CLAIM_NEW, args![id.to_string(), lease.micros()]).await? == 1 {
+        return Ok(Turn::First);
+    }
+    let old = tx.run(CLAIM_OLD, args![id.to_string(), lease.micros(), now.micros()]).await?;
+    Ok(if old == 1 { Turn::Again } else { Turn::Taken })
+}
+
+/// Gives the right to post a card back: nobody knows whether it was posted.
+pub(crate) async fn yields(tx: &mut Tx, id: CardId) -> Result<(), StoreError> {
+    tx.run(YIELD, args![id.to_string()]).await.map(drop)
 }
 
 pub(crate) async fn find_card(db: &Db, id: CardId) -> Result<Option<CardRow>, StoreError> {

@@ -4,7 +4,7 @@ use super::world::*;
 use crate::approval::{Repeat, Terms};
 use crate::clock::Span;
 use crate::engine::{
-    AccessAsk, AuthenticateError, Choice, LinkError, RemarkError, RequestError, SpendError, VoteError,
+    AccessAsk, AuthenticateError, Choice, LinkError, RemarkError, RequestError, SpendError, Turn, VoteError,
 };
 use crate::identity::{Authenticated, Chat, ChatUser};
 use crate::request::{Outcome, Refused};
@@ -108,7 +108,14 @@ both! {
         let first = world.workflows.plan_card("req_1", "asked", Chat::Slack, "C1").await.unwrap();
         assert_eq!(world.workflows.plan_card("req_1", "asked", Chat::Slack, "C1").await.unwrap(), first);
         assert_ne!(world.workflows.plan_card("req_1", "own", Chat::Slack, "C1").await.unwrap().id, first.id);
+        let lease = Span::seconds(30);
+        assert_eq!(world.workflows.take_card(first.id, lease).await.unwrap(), Turn::First);
+        assert_eq!(world.workflows.take_card(first.id, lease).await.unwrap(), Turn::Taken, "somebody is at it");
+        world.hand.advance(Span::seconds(31));
+        assert_eq!(world.workflows.take_card(first.id, lease).await.unwrap(), Turn::Again, "and did not live to say so");
         world.workflows.card_posted(first.id, "17.1", "h1").await.unwrap();
+        world.hand.advance(Span::seconds(31));
+        assert_eq!(world.workflows.take_card(first.id, lease).await.unwrap(), Turn::Taken, "it is posted");
         let posted = world.workflows.card(first.id).await.unwrap().unwrap();
         assert_eq!((posted.message.as_deref(), posted.shown.as_deref()), (Some("17.1"), Some("h1")));
         world.workflows.card_gone(first.id).await.unwrap();
