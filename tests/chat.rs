@@ -1,5 +1,6 @@
 //! Chat, end to end: people in a strict Slack on one side, real psql and PostgreSQL on the other.
 
+mod discord;
 mod office;
 mod speed;
 mod ways;

@@ -391,6 +391,8 @@ pub fn files(folder: &std::path::Path) -> Vec<PathBuf> {
 }
 
 async fn run(text: &str, clock: Clock) -> (Ready, CancellationToken, JoinSet<anyhow::Result<()>>) {
+    // As `main` does, for every client of the process; the second time it is there already.
+    let _there = rustls::crypto::ring::default_provider().install_default();
     let config = Config::parse(text, "test.toml").unwrap_or_else(|error| panic!("{error}"));
     let stop = CancellationToken::new();
     let (tell, told) = oneshot::channel();

@@ -13,6 +13,7 @@ use workflows::identity::Chat;
 use crate::config::Config;
 use crate::courier::{Courier, Post};
 use crate::desk::Desk;
+use crate::discord::Discord;
 use crate::event::Place;
 use crate::inbox::Inbox;
 use crate::link;
@@ -60,15 +61,15 @@ impl Bot {
         if let Some(wrong) = config.check().into_iter().next() {
             return Err(BotError::Config(wrong));
         }
-        if config.discord.is_some() {
-            return Err(BotError::Config(
-                "`[discord]` is not served by this version; take it out of the file".to_owned(),
-            ));
-        }
         let mut posts = Vec::new();
         if let Some(slack) = config.slack {
             let (channel, alarms) = (place(slack.channel.clone()), place(slack.alarms.clone()));
             let platform = Slack::new(slack).map_err(|error| failed(Chat::Slack, error))?;
+            posts.push(Post { platform: Arc::new(platform), channel, alarms });
+        }
+        if let Some(discord) = config.discord {
+            let (channel, alarms) = (place(discord.channel.clone()), place(discord.alarms.clone()));
+            let platform = Discord::new(discord).map_err(|error| failed(Chat::Discord, error))?;
             posts.push(Post { platform: Arc::new(platform), channel, alarms });
         }
         if let Some(matrix) = config.matrix {

@@ -388,6 +388,15 @@ pub struct ManifestArgs {
     pub public: Option<String>,
 }
 
+/// `discord …`.
+#[derive(Debug, Subcommand)]
+pub enum DiscordCommand {
+    /// Give the guild its commands; may be done again at any time
+    #[command(after_help = "Example:
+  countersign discord register --config /etc/countersign.toml")]
+    Register(ConfigArgs),
+}
+
 /// The configuration, and nothing else.
 #[derive(Debug, Args)]
 pub struct ConfigArgs {

@@ -8,9 +8,9 @@ use clap::{Parser, Subcommand};
 
 pub use args::{
     ApproveArgs, AuditArgs, AuditCommand, BecauseArgs, CheckArgs, CompletionsArgs, ConfigArgs, ConnectArgs, DemoArgs,
-    DigestArgs, ExplainArgs, ExportArgs, ExtendArgs, IdArgs, LinkArgs, ListArgs, LoginArgs, ManifestArgs, OutputArgs,
-    PersonArgs, ReplayArgs, RequestArgs, RequestsArgs, RequestsCommand, ServeArgs, SessionsArgs, SessionsCommand,
-    SlackCommand, TokenCommand, TokenNewArgs, VerifyArgs,
+    DigestArgs, DiscordCommand, ExplainArgs, ExportArgs, ExtendArgs, IdArgs, LinkArgs, ListArgs, LoginArgs,
+    ManifestArgs, OutputArgs, PersonArgs, ReplayArgs, RequestArgs, RequestsArgs, RequestsCommand, ServeArgs,
+    SessionsArgs, SessionsCommand, SlackCommand, TokenCommand, TokenNewArgs, VerifyArgs,
 };
 
 /// Just-in-time access to production: ask, agree, connect, countersign.
@@ -173,6 +173,13 @@ pub enum Command {
   countersign slack manifest > manifest.json"
     )]
     Slack(SlackCommand),
+    /// Set up Discord: the guild's commands
+    #[command(
+        subcommand,
+        after_help = "Example:
+  countersign discord register --config /etc/countersign.toml"
+    )]
+    Discord(DiscordCommand),
     /// Suspend somebody, on the server: tokens, sessions and votes of theirs count no more
     #[command(after_help = "Example:
   countersign suspend ada@example.com --config /etc/countersign.toml")]

@@ -107,6 +107,7 @@ Commands:
   link         Link your account at a chat platform to you, so that you can ask and decide there
   doctor       Look at what the chat platforms need, and say what to fix
   slack        Set up Slack: the manifest of the app
+  discord      Set up Discord: the guild's commands
   suspend      Suspend somebody, on the server: tokens, sessions and votes of theirs count no more
   restore      Let somebody back in who was suspended, on the server
   completions  Completions for a shell

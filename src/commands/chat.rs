@@ -1,7 +1,8 @@
-//! `link`, and what setting up a chat platform needs: `doctor`, `slack manifest`.
+//! `link`, and what setting up a chat platform needs: `doctor`, `slack manifest`, `discord register`.
 
 use std::process::ExitCode;
 
+use bot::discord::Discord;
 use bot::platform::{Finding, Grade};
 use bot::{Bot, slack};
 use console::documents::{AccountList, BegunLink, ChatAccount, CodeBody, LinkBody};
@@ -86,7 +87,7 @@ pub(super) async fn doctor(desk: &Desk<'_>, args: ConfigArgs) -> Result<ExitCode
     let wrong = shown.iter().any(|one| one.grade == "wrong");
     desk.screen.show(&shown, || {
         if shown.is_empty() {
-            return "no chat platform is named in the file; add `[slack]` or `[matrix]`\n".to_owned();
+            return "no chat platform is named in the file; add `[slack]`, `[discord]` or `[matrix]`\n".to_owned();
         }
         let line = |one: &Shown| {
             let fix = if one.fix.is_empty() { String::new() } else { format!("\n         -> {}", one.fix) };
@@ -113,5 +114,14 @@ pub(super) fn manifest(desk: &Desk<'_>, args: &ManifestArgs) -> Result<(), Failu
     let head = "Paste it at api.slack.com/apps, \"Create New App\", \"From a manifest\". What each right is for:\n";
     let scope = |(scope, why): &(&str, &str)| format!("  {scope:<20} {why}\n");
     desk.screen.say(&format!("{head}{}", slack::scopes().iter().map(scope).collect::<String>()));
+    Ok(())
+}
+
+pub(super) async fn register(desk: &Desk<'_>, args: ConfigArgs) -> Result<(), Failure> {
+    let config = super::load(&args.config)?;
+    let settings = config.bot.discord.ok_or_else(|| Failure::new("the file has no `[discord]`"))?;
+    let discord = Discord::new(settings).map_err(|error| Failure::new(error.to_string()))?;
+    discord.register().await.map_err(|error| Failure::new(error.to_string()))?;
+    desk.screen.say("the guild has Countersign's commands now\n");
     Ok(())
 }

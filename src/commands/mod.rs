@@ -25,7 +25,9 @@ use clap::CommandFactory;
 use workflows::clock::Clock;
 use workflows::{Faults, Workflows};
 
-use crate::cli::{AuditCommand, Cli, Command, RequestsCommand, SessionsCommand, SlackCommand, TokenCommand};
+use crate::cli::{
+    AuditCommand, Cli, Command, DiscordCommand, RequestsCommand, SessionsCommand, SlackCommand, TokenCommand,
+};
 use crate::client::Client;
 use crate::config::{Config, ConfigError};
 use crate::credentials::{self, Credentials};
@@ -119,6 +121,7 @@ pub async fn run(cli: Cli, screen: &Screen) -> Result<ExitCode, Failure> {
         Command::Link(args) => chat::link(&desk, args).await?,
         Command::Doctor(args) => return chat::doctor(&desk, args).await,
         Command::Slack(SlackCommand::Manifest(args)) => chat::manifest(&desk, &args)?,
+        Command::Discord(DiscordCommand::Register(args)) => chat::register(&desk, args).await?,
         Command::Suspend(args) => tokens::suspend(&desk, args).await?,
         Command::Restore(args) => tokens::restore(&desk, args).await?,
         Command::Completions(args) => {

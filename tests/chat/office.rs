@@ -36,13 +36,13 @@ impl Office {
 
     /// With a store of its own, where several nodes share one.
     pub async fn open_on(store: Option<String>, edits: Vec<(String, String)>) -> Self {
-        Self::begin(Start { store, edits, ..Start::default() }).await
+        Self::begin(Start { edits, store, ..Start::default() }).await
     }
 
     /// With a clock that the test turns. Slack goes by its own.
     pub async fn open_at(now: Timestamp, edits: Vec<(String, String)>) -> (Self, ManualClock) {
         let (clock, hand) = Clock::manual(now);
-        (Self::begin(Start { clock, edits, ..Start::default() }).await, hand)
+        (Self::begin(Start { edits, clock, ..Start::default() }).await, hand)
     }
 
     async fn begin(start: Start) -> Self {

@@ -1,0 +1,248 @@
+//! What is right between us and Discord and what is not, in words that say what to do.
+
+use jiff::fmt::rfc2822;
+use reqwest::header::HeaderMap;
+use serde_json::Value;
+use workflows::clock::Clock;
+
+use super::Discord;
+use super::people::word;
+use super::register::commands;
+use crate::event::Place;
+use crate::platform::{Finding, Fitness, Grade, PlatformError};
+
+/// A clock that is off by more is told of.
+const OFF: u64 = 60;
+/// A clock that is off by more keeps signed requests from being taken.
+const FAR_OFF: u64 = 300;
+/// With fewer beginnings left for today, something goes round in circles.
+const FEW: u64 = 50;
+
+fn good(what: impl Into<String>) -> Finding {
+    Finding { grade: Grade::Good, what: what.into(), fix: String::new() }
+}
+
+fn warning(what: impl Into<String>, fix: impl Into<String>) -> Finding {
+    Finding { grade: Grade::Warning, what: what.into(), fix: fix.into() }
+}
+
+fn wrong(what: impl Into<String>, fix: impl Into<String>) -> Finding {
+    Finding { grade: Grade::Wrong, what: what.into(), fix: fix.into() }
+}
+
+/// Everything, from the token to the gateway.
+pub(super) async fn examine(discord: &Discord) -> Vec<Finding> {
+    let (headers, me) = match discord.api().look(&["users", "@me"]).await.map_err(|failed| failed.of("")) {
+        Ok(answer) => answer,
+        Err(PlatformError::Token(why)) => {
+            return vec![wrong(
+                format!("Discord refuses the bot's token: {why}"),
+                "Reset the token on the application's page \"Bot\", and copy it to where `[discord] bot_token` points.",
+            )];
+        }
+        Err(why) => {
+            let fix = format!(
+                "Look whether this machine reaches {}: name, proxy, firewall, certificates.",
+                discord.api().base()
+            );
+            return vec![wrong(format!("Discord can't be reached: {why}"), fix)];
+        }
+    };
+    let mut findings = vec![clock(&headers, Clock::System.now().micros() / 1_000_000)];
+    findings.push(good(format!("the bot is `{}`", word(&me, "/username"))));
+    match discord.api().get(&["applications", "@me"], &[]).await {
+        Ok(application) => {
+            let key = discord.0.key.as_ref().map(super::verify::Key::hex);
+            findings.extend(ours(&application, discord.application(), key));
+        }
+        Err(failed) => findings.push(warning(
+            format!("the application can't be looked at: {}", failed.of("")),
+            "Look at the application's page yourself.",
+        )),
+    }
+    findings.push(guild(discord).await);
+    findings.push(registered(discord).await);
+    findings.extend(places(discord).await);
+    if discord.0.key.is_none() {
+        findings.push(gateway(discord).await);
+    }
+    findings.push(if discord.0.client.is_some() {
+        good("people can link their accounts by signing in with Discord")
+    } else {
+        warning(
+            "nobody can link an account by signing in: `[discord]` has no `client_secret`",
+            "Copy the client secret from the application's page \"OAuth2\" to where `client_secret` points.",
+        )
+    });
+    findings
+}
+
+/// Our clock against theirs.
+fn clock(headers: &HeaderMap, now: i64) -> Finding {
+    let date = headers.get("date").and_then(|date| date.to_str().ok()).and_then(|date| rfc2822::parse(date).ok());
+    let Some(date) = date else {
+        return warning("Discord did not say what time it is", "Look at this machine's clock yourself.");
+    };
+    let off = date.timestamp().as_second().abs_diff(now);
+    let fix = "Let this machine keep time (`timedatectl set-ntp true`).";
+    let what = format!("this machine's clock is {off} s off");
+    if off <= OFF {
+        good("this machine's clock is right")
+    } else if off <= FAR_OFF {
+        warning(what, fix)
+    } else {
+        wrong(format!("{what}; what Discord signs is refused"), fix)
+    }
+}
+
+/// The application, against what the file says of it.
+fn ours(application: &Value, id: &str, key: Option<&str>) -> Vec<Finding> {
+    let found = word(application, "/id");
+    if found != id {
+        return vec![wrong(
+            format!("the token belongs to the application {found}, and the file names {id}"),
+            format!("Write `application = \"{found}\"` into `[discord]`, or take that application's own token."),
+        )];
+    }
+    let mut findings = vec![good(format!("the token belongs to the application {id}"))];
+    let endpoint = word(application, "/interactions_endpoint_url");
+    findings.push(match (key, endpoint) {
+        (None, "") => good("Discord delivers by the gateway"),
+        (None, _) => wrong(
+            "Discord delivers presses and commands to an address, and we listen at the gateway",
+            "Clear \"Interactions Endpoint URL\" on the application's page \"General Information\", or set `public_key`.",
+        ),
+        (Some(_), "") => wrong(
+            "Discord does not know where to deliver",
+            "Write https://…/discord/interactions into \"Interactions Endpoint URL\" on the application's page \"General Information\", or leave `public_key` out.",
+        ),
+        (Some(key), _) if word(application, "/verify_key").eq_ignore_ascii_case(key) => {
+            good("Discord delivers over HTTP to /discord/interactions")
+        }
+        (Some(_), _) => wrong(
+            "`[discord] public_key` is not the application's",
+            "Copy the public key from the application's page \"General Information\".",
+        ),
+    });
+    findings
+}
+
+async fn guild(discord: &Discord) -> Finding {
+    let id = discord.guild();
+    match discord.api().get(&["guilds", id], &[]).await {
+        Ok(guild) => good(format!("the bot is in the server `{}`", word(&guild, "/name"))),
+        Err(failed) if matches!(failed.code(), 10_004 | 50_001) => wrong(
+            format!("the bot is not in the server {id}"),
+            "Invite it from the application's page \"Installation\" with the scopes `bot` and `applications.commands`, or write the right id into `[discord] guild`.",
+        ),
+        Err(failed) => {
+            wrong(format!("the server {id} can't be looked at: {}", failed.of(id)), "See the findings above.")
+        }
+    }
+}
+
+/// The commands that Discord knows, against those that there are.
+async fn registered(discord: &Discord) -> Finding {
+    let path = ["applications", discord.application(), "guilds", discord.guild(), "commands"];
+    match discord.api().get(&path, &[]).await {
+        Ok(known) => {
+            let missing = missing(&known);
+            if missing.is_empty() {
+                good("every command is registered")
+            } else {
+                wrong(format!("Discord does not know {}", missing.join(", ")), "run `countersign discord register`")
+            }
+        }
+        Err(failed) => wrong(
+            format!("the commands can't be looked at: {}", failed.of(discord.guild())),
+            "Invite the bot anew with the scope `applications.commands`.",
+        ),
+    }
+}
+
+fn missing(known: &Value) -> Vec<String> {
+    let names = |list: &Value| -> Vec<String> {
+        list.as_array().into_iter().flatten().map(|one| word(one, "/name").to_owned()).collect()
+    };
+    let known = names(known);
+    names(&commands()).into_iter().filter(|name| !known.contains(name)).map(|name| format!("/{name}")).collect()
+}
+
+/// The channels of the configuration.
+async fn places(discord: &Discord) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (key, id) in [("channel", &discord.0.channel), ("alarms", &discord.0.alarms)] {
+        let Some(id) = id else { continue };
+        let named = format!("`[discord] {key}` = `{id}`");
+        findings.push(match discord.look_at(&Place(id.clone())).await {
+            Ok(Fitness::Fit) => good(format!("{named} can be seen")),
+            Ok(Fitness::Shared) => wrong(
+                format!("{named} is no channel of our server, so nothing is posted there"),
+                "Name a channel of the server in `[discord] guild`.",
+            ),
+            Ok(Fitness::Archived) => wrong(format!("{named} is archived"), "Open it again, or name another channel."),
+            Ok(Fitness::NotThere) => wrong(
+                format!("{named} is not there, or the bot may not see it"),
+                "Write the channel's id (Copy Channel ID), and let the bot view it, send messages, embed links, attach files, read its history and open threads.",
+            ),
+            Err(error) => wrong(format!("{named} can't be looked at: {error}"), "See the findings above."),
+        });
+    }
+    findings
+}
+
+async fn gateway(discord: &Discord) -> Finding {
+    match discord.api().get(&["gateway", "bot"], &[]).await {
+        Ok(answer) => {
+            let left = answer.pointer("/session_start_limit/remaining").and_then(Value::as_u64);
+            match left {
+                Some(left) if left < FEW => warning(
+                    format!("the gateway lets us begin only {left} times more today"),
+                    "Look in the log why the bot begins so often; two of them with one token do that.",
+                ),
+                Some(_) | None => good("the gateway lets us in"),
+            }
+        }
+        Err(failed) => wrong(format!("the gateway does not let us in: {}", failed.of("")), "See the findings above."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_clock_is_judged_by_how_far_it_is_off() {
+        let mut date = HeaderMap::new();
+        date.insert("date", "Fri, 27 Nov 2026 05:34:14 GMT".parse().unwrap());
+        for (off, grade) in [(0, Grade::Good), (-61, Grade::Warning), (300, Grade::Warning), (301, Grade::Wrong)] {
+            assert_eq!(clock(&date, 1_795_757_654 + off).grade, grade, "{off} s");
+        }
+        assert_eq!(clock(&HeaderMap::new(), 0).grade, Grade::Warning);
+    }
+
+    #[test]
+    fn the_application_must_be_ours_and_deliver_where_we_listen() {
+        let grade =
+            |application: Value, key| ours(&application, "42", key).iter().map(|one| one.grade).max().unwrap();
+        let at = "https://gate.example/discord/interactions";
+        assert_eq!(grade(json!({ "id": "42", "interactions_endpoint_url": null }), None), Grade::Good);
+        assert_eq!(grade(json!({ "id": "43" }), None), Grade::Wrong);
+        assert_eq!(grade(json!({ "id": "42", "interactions_endpoint_url": at }), None), Grade::Wrong);
+        assert_eq!(grade(json!({ "id": "42" }), Some("ab")), Grade::Wrong);
+        let keyed = |key: &str| json!({ "id": "42", "interactions_endpoint_url": at, "verify_key": key });
+        assert_eq!(grade(keyed("ab"), Some("ab")), Grade::Good);
+        assert_eq!(grade(keyed("cd"), Some("ab")), Grade::Wrong);
+    }
+
+    #[test]
+    fn every_missing_command_is_named() {
+        assert!(missing(&commands()).is_empty());
+        assert_eq!(
+            missing(&json!([{ "name": "access" }, { "name": "mine" }])).join(" "),
+            "/breakglass /who /done /digest"
+        );
+    }
+}
