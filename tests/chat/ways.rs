@@ -288,3 +288,44 @@ async fn a_manager_opens_the_week_takes_something_away_and_says_so() {
     office.types("edsger", "/access", "digest").await;
     office.told("edsger", "Access digest").await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_card_that_was_deleted_comes_back_when_it_has_something_to_say() {
+    let office = Office::open().await;
+    office.types("ada", "/access", "orders-prod write 1h because INC-42").await;
+    let card = office.card("ada wants WRITE").await;
+    office.slack.change(|state| state.messages.retain(|message| message.ts != card.ts));
+    let ada = office.world.person("ada").await;
+    let asked = office.world.workflows().requests(&ada, ALL).await.expect("requests").remove(0);
+    office.world.approve("linus", asked.id).await;
+    let again = office.card("Approved by linus").await;
+    assert_ne!(again.ts, card.ts);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn somebody_who_is_deactivated_meanwhile_decides_nothing() {
+    let office = Office::open().await;
+    office.types("ada", "/access", "orders-prod write 1h because INC-42").await;
+    let card = office.card("ada wants WRITE").await;
+    office.slack.deactivate(&user("linus")).await;
+    office.press("linus", &card, "Approve 1h").await;
+    // Whoever is gone is not told; what counts is that nothing was given.
+    office.press("grace", &card, "Approve 1h").await;
+    let card = office.changed(&card, "Approved by grace").await;
+    assert!(!card.says("Approved by linus"), "{:?}", card.seen());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_doctor_says_what_is_wrong_with_a_token_and_a_channel() {
+    let office = Office::open().await;
+    let config = countersign::config::Config::parse(office.world.text(), "test.toml").expect("a file");
+    let slack = bot::slack::Slack::new(config.bot.slack.expect("a table")).expect("a platform");
+    let found = bot::Platform::examine(&slack).await;
+    assert!(found.iter().all(|one| one.grade < bot::platform::Grade::Wrong), "{found:?}");
+    office.slack.share(CHANNEL).await;
+    office.slack.uninstall().await;
+    let found = bot::Platform::examine(&slack).await;
+    let wrong: Vec<_> = found.iter().filter(|one| one.grade == bot::platform::Grade::Wrong).collect();
+    assert!(!wrong.is_empty() && wrong.iter().all(|one| !one.fix.is_empty()), "{found:?}");
+    assert!(!format!("{found:?}").contains("test-bot-token"), "no token is repeated (G15)");
+}
