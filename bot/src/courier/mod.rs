@@ -25,7 +25,7 @@ use crate::platform::{Platform, PlatformError};
 
 /// A claim is given up after this: longer than a notice takes, shorter than anybody would wait for one. Should one take
 /// longer all the same, the cards themselves are taken, so that nothing is posted twice.
-const LEASE: Span = Span::seconds(20);
+const LEASE: Span = Span::seconds(15);
 /// What a platform did not take is tried again after this.
 const AGAIN: Span = Span::seconds(2);
 /// How many notices are worked on at once.

@@ -27,7 +27,7 @@ use crate::inbox::Inbox;
 use crate::platform::{PlatformError, Standing};
 
 /// A letter is given up by its claim after this, and taken up again.
-const LEASE: Span = Span::seconds(20);
+const LEASE: Span = Span::seconds(15);
 /// A letter that could not be worked on so often is put aside, with a word to whoever wrote it.
 const MOST_TRIES: i64 = 3;
 /// A button that was pressed, or a form that was sent, longer ago than this is no longer acted on: whoever did it has seen
