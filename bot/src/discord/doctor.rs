@@ -8,6 +8,8 @@ use workflows::clock::Clock;
 use super::Discord;
 use super::people::word;
 use super::register::commands;
+use super::wire::{close, connect, hello};
+use super::words::line;
 use crate::event::Place;
 use crate::platform::{Finding, Fitness, Grade, PlatformError};
 
@@ -146,11 +148,11 @@ async fn registered(discord: &Discord) -> Finding {
     let path = ["applications", discord.application(), "guilds", discord.guild(), "commands"];
     match discord.api().get(&path, &[]).await {
         Ok(known) => {
-            let missing = missing(&known);
-            if missing.is_empty() {
-                good("every command is registered")
+            let stale = stale(&known);
+            if stale.is_empty() {
+                good("every command is registered, as it is now")
             } else {
-                wrong(format!("Discord does not know {}", missing.join(", ")), "run `countersign discord register`")
+                wrong(format!("Discord {}", stale.join(", ")), "Run `countersign discord register`.")
             }
         }
         Err(failed) => wrong(
@@ -160,12 +162,37 @@ async fn registered(discord: &Discord) -> Finding {
     }
 }
 
-fn missing(known: &Value) -> Vec<String> {
-    let names = |list: &Value| -> Vec<String> {
-        list.as_array().into_iter().flatten().map(|one| word(one, "/name").to_owned()).collect()
-    };
-    let known = names(known);
-    names(&commands()).into_iter().filter(|name| !known.contains(name)).map(|name| format!("/{name}")).collect()
+/// What Discord knows otherwise than it is.
+fn stale(known: &Value) -> Vec<String> {
+    let list = |all: &Value| all.as_array().cloned().unwrap_or_default();
+    let (known, ours) = (list(known), list(&commands()));
+    let named = |all: &[Value], name: &str| all.iter().find(|one| word(one, "/name") == name).cloned();
+    let mut stale = Vec::new();
+    for command in &ours {
+        let name = word(command, "/name");
+        match named(&known, name) {
+            None => stale.push(format!("does not know /{name}")),
+            Some(other) if !covers(Some(&other), command) => stale.push(format!("knows another /{name}")),
+            Some(_) => {}
+        }
+    }
+    let over = known.iter().map(|one| word(one, "/name")).filter(|name| named(&ours, name).is_none());
+    stale.extend(over.map(|name| format!("still knows /{}", line(name, 32))));
+    stale
+}
+
+/// Whether an answer says all that we said. Discord adds keys of its own, and leaves out what is usual.
+fn covers(theirs: Option<&Value>, ours: &Value) -> bool {
+    match (theirs, ours) {
+        (Some(Value::Object(theirs)), Value::Object(ours)) => {
+            ours.iter().all(|(key, value)| covers(theirs.get(key), value))
+        }
+        (Some(Value::Array(theirs)), Value::Array(ours)) => {
+            theirs.len() == ours.len() && theirs.iter().zip(ours).all(|(theirs, ours)| covers(Some(theirs), ours))
+        }
+        (None | Some(Value::Null), ours) => *ours == Value::Bool(false) || ours.as_array().is_some_and(Vec::is_empty),
+        (Some(theirs), ours) => theirs == ours,
+    }
 }
 
 /// The channels of the configuration.
@@ -175,7 +202,7 @@ async fn places(discord: &Discord) -> Vec<Finding> {
         let Some(id) = id else { continue };
         let named = format!("`[discord] {key}` = `{id}`");
         findings.push(match discord.look_at(&Place(id.clone())).await {
-            Ok(Fitness::Fit) => good(format!("{named} can be seen")),
+            Ok(Fitness::Fit) => allowed(discord, id, &named).await,
             Ok(Fitness::Shared) => wrong(
                 format!("{named} is no channel of our server, so nothing is posted there"),
                 "Name a channel of the server in `[discord] guild`.",
@@ -191,6 +218,23 @@ async fn places(discord: &Discord) -> Vec<Finding> {
     findings
 }
 
+/// What the bot may do in a channel that it sees.
+async fn allowed(discord: &Discord, id: &str, named: &str) -> Finding {
+    match discord.lacks(id).await {
+        Ok(lacking) if lacking.is_empty() => {
+            good(format!("{named} can be seen, and the bot may do there what it has to"))
+        }
+        Ok(lacking) => wrong(
+            format!("{named} can be seen, and the bot lacks permissions there: {}", lacking.join(", ")),
+            "Allow them to the bot in the channel's settings, under \"Permissions\".",
+        ),
+        Err(error) => warning(
+            format!("{named} can be seen; what the bot may do there can't be told: {error}"),
+            "Look at the channel's settings, under \"Permissions\", yourself.",
+        ),
+    }
+}
+
 async fn gateway(discord: &Discord) -> Finding {
     match discord.api().get(&["gateway", "bot"], &[]).await {
         Ok(answer) => {
@@ -200,10 +244,27 @@ async fn gateway(discord: &Discord) -> Finding {
                     format!("the gateway lets us begin only {left} times more today"),
                     "Look in the log why the bot begins so often; two of them with one token do that.",
                 ),
-                Some(_) | None => good("the gateway lets us in"),
+                Some(_) | None => reached(word(&answer, "/url")).await,
             }
         }
         Err(failed) => wrong(format!("the gateway does not let us in: {}", failed.of("")), "See the findings above."),
+    }
+}
+
+/// Whether the gateway itself answers: it is another machine than the API's. Nobody signs in, so nothing is used up.
+async fn reached(url: &str) -> Finding {
+    let said = async {
+        let (mut sink, mut stream) = connect(url).await?;
+        hello(&mut stream).await?;
+        close(&mut sink, 1_000).await;
+        Ok::<_, PlatformError>(())
+    };
+    match said.await {
+        Ok(()) => good("the gateway lets us in"),
+        Err(error) => wrong(
+            format!("the gateway can't be reached: {error}"),
+            "Let this machine open websockets (wss, port 443) to gateway.discord.gg and what is below it: name, proxy, firewall, certificates.",
+        ),
     }
 }
 
@@ -238,11 +299,30 @@ mod tests {
     }
 
     #[test]
-    fn every_missing_command_is_named() {
-        assert!(missing(&commands()).is_empty());
-        assert_eq!(
-            missing(&json!([{ "name": "access" }, { "name": "mine" }])).join(" "),
-            "/breakglass /who /done /digest"
-        );
+    fn every_command_that_is_not_as_it_should_be_is_named() {
+        // As Discord gives them back: with more keys, and without what is usual.
+        let mut known = commands();
+        for command in known.as_array_mut().unwrap() {
+            command["version"] = json!("1");
+            command["options"].as_array_mut().unwrap().iter_mut().for_each(|option| {
+                option.as_object_mut().unwrap().remove("required");
+            });
+            if command["options"] == json!([]) {
+                command.as_object_mut().unwrap().remove("options");
+            }
+        }
+        assert!(stale(&known).is_empty() && stale(&commands()).is_empty());
+        let mut other = known.clone();
+        other[0]["options"][0]["autocomplete"] = json!(false);
+        assert_eq!(stale(&other), ["knows another /access"]);
+        other = known.clone();
+        other[0]["options"].as_array_mut().unwrap().pop();
+        assert_eq!(stale(&other), ["knows another /access"]);
+        other = known;
+        let all = other.as_array_mut().unwrap();
+        all.retain(|one| one["name"] == "access" || one["name"] == "mine");
+        all.push(json!({ "name": "grant", "description": "x" }));
+        let names = ["breakglass", "who", "done", "digest"].map(|name| format!("does not know /{name}"));
+        assert_eq!(stale(&other), [&names[..], &["still knows /grant".to_owned()]].concat());
     }
 }

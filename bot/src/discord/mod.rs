@@ -16,6 +16,7 @@ mod post;
 mod read;
 mod refused;
 mod register;
+mod rights;
 mod signin;
 mod socket;
 #[cfg(test)]
@@ -216,6 +217,7 @@ impl Platform for Discord {
     }
 
     fn sign_in(&self, redirect: &str, state: &str, _nonce: &str) -> Option<String> {
+        // There is no place for the nonce: Discord signs no token that could carry it. `state` binds the browser.
         self.0.client.as_ref()?;
         signin::address(self.api().base(), self.application(), redirect, state)
     }

@@ -1,6 +1,7 @@
 //! Forms: as a modal where there is something to fill in, as messages for one person where there is only something to read.
 
 use serde_json::{Value, json};
+use workflows::shown::visible;
 
 use super::components::{Message, Offered, body, rows, table};
 use super::words::{NOTHING, Where, block, cut, fixed, line, long, markdown, strong};
@@ -15,6 +16,8 @@ const ROWS: usize = 5;
 /// The messages that a text is split over, and what stands in each.
 const PAGES: usize = 10;
 const PAGE: usize = 1_900;
+/// The longest file, in bytes; Discord takes 10 MiB.
+const FILE: usize = 8 << 20;
 
 /// A form as a modal. What stands above its fields has no room there; the hints say what to type.
 pub(super) fn modal(form: &Form) -> Value {
@@ -134,6 +137,22 @@ fn pieces(text: &str) -> Vec<String> {
     all.into_iter().map(|piece| piece.strip_suffix('\n').map_or(piece.clone(), str::to_owned)).collect()
 }
 
+/// The texts of a form as a file, for when they are too long for messages; none where a file is too small as well.
+fn file(form: &Form) -> Option<(String, Vec<u8>)> {
+    let text = |part: &Part| match part {
+        Part::Quote(label, text) => Some(format!("{label}\n\n{}\n\n", visible(text))),
+        Part::Fact(..)
+        | Part::Say(_)
+        | Part::Note(_)
+        | Part::Table(_)
+        | Part::Chart(_)
+        | Part::Rule
+        | Part::Buttons(_) => None,
+    };
+    let texts: String = form.parts.iter().filter_map(text).collect();
+    (1..=FILE).contains(&texts.len()).then(|| ("text.txt".to_owned(), texts.into_bytes()))
+}
+
 /// A form without fields as messages; its buttons are on the last.
 pub(super) fn pages(form: &Form) -> Vec<Message> {
     let title = if form.title.trim().is_empty() { NOTHING } else { &form.title };
@@ -141,10 +160,12 @@ pub(super) fn pages(form: &Form) -> Vec<Message> {
     for part in &form.parts {
         pages.part(part);
     }
+    let file = if pages.offered == Offered::NoAgreement { file(form) } else { None };
     if pages.offered == Offered::NoAgreement
         && let Some(last) = pages.texts.last_mut()
     {
         last.push_str("\n-# Not all of the text fits here, so agreeing is not offered here.");
+        last.push_str(if file.is_some() { " The file has the whole text." } else { "" });
     }
     let inside = form.parts.iter().flat_map(|part| match part {
         Part::Buttons(buttons) => buttons.as_slice(),
@@ -163,6 +184,12 @@ pub(super) fn pages(form: &Form) -> Vec<Message> {
     for (at, text) in pages.texts.iter().enumerate() {
         let rows = if at + 1 == count { buttons.clone() } else { Vec::new() };
         messages.push(Message { body: body(text, &[], &rows, &[]), files: Vec::new() });
+    }
+    if let (Some(last), Some((name, bytes))) = (messages.last_mut(), file) {
+        if let Some(described) = last.body.get_mut("attachments") {
+            *described = json!([{ "id": 0, "filename": name }]);
+        }
+        last.files.push((name, bytes));
     }
     messages
 }

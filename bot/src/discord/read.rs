@@ -102,6 +102,9 @@ const WITH_US: u64 = 1;
 /// and what comes from there counts for nothing.
 fn actor(it: &Value, guild: &str) -> ChatUser {
     let member = word(it, "/member/user/id");
+    if carried(it) {
+        return person(ELSEWHERE, if member.is_empty() { word(it, "/user/id") } else { member });
+    }
     let ours = !guild.is_empty() && word(it, "/guild_id") == guild;
     if ours && number(it, "/context") == 0 && !member.is_empty() && !yes(it, "/member/user/bot") {
         return person(guild, member);
@@ -112,6 +115,12 @@ fn actor(it: &Value, guild: &str) -> ChatUser {
         return person(guild, user);
     }
     person(ELSEWHERE, user)
+}
+
+/// Whether somebody brought the application along for himself alone: it is there by no guild's leave.
+fn carried(it: &Value) -> bool {
+    let owners = it.get("authorizing_integration_owners").and_then(Value::as_object);
+    owners.is_some_and(|owners| owners.contains_key("1") && !owners.contains_key("0"))
 }
 
 fn back(it: &Value, guild: &str) -> Back {

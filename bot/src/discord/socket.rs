@@ -15,10 +15,9 @@ use tracing::{debug, error, info, warn};
 use workflows::clock::Clock;
 
 use super::Discord;
-use super::api::PATIENCE;
 use super::intake::Due;
 use super::people::word;
-use super::wire::{Sink, Stream, close, connect, send};
+use super::wire::{Sink, Stream, close, connect, hello, send};
 use crate::inbox::Inbox;
 use crate::platform::PlatformError;
 
@@ -63,6 +62,11 @@ fn between(least: u64, most: u64) -> Duration {
     Duration::from_millis(least + some)
 }
 
+/// The wait after so many failures, each longer than the one before.
+fn slower(failures: u32) -> Duration {
+    Duration::from_secs(1 << failures.min(5)).min(LONGEST) + between(0, 1_000)
+}
+
 /// Receives by the gateway until stopped.
 pub(super) async fn listen(discord: Discord, inbox: Inbox, stop: CancellationToken) {
     let mut work = JoinSet::new();
@@ -71,9 +75,16 @@ pub(super) async fn listen(discord: Discord, inbox: Inbox, stop: CancellationTok
     while !stop.is_cancelled() {
         let connection = Connection { discord: &discord, inbox: &inbox, stop: &stop };
         let end = Box::pin(connection.once(&mut session, &mut work)).await;
+        // Without a session, the end of this connection is another beginning, and there are only so many a day.
+        let begun = session.is_some();
         let mut failed = false;
+        told &= !begun;
         let wait = match end {
             End::Stop => break,
+            End::Broken | End::Anew if !begun => {
+                failed = true;
+                slower(failures)
+            }
             End::Broken => between(1_000, 2_000),
             End::Anew => {
                 session = None;
@@ -102,10 +113,7 @@ pub(super) async fn listen(discord: Discord, inbox: Inbox, stop: CancellationTok
                     | PlatformError::Scope(_)
                     | PlatformError::Invalid(_)
                     | PlatformError::TooLate
-                    | PlatformError::Down(_) => {
-                        let so_long = Duration::from_secs(1 << failures.min(5)).min(LONGEST);
-                        so_long + between(0, 1_000)
-                    }
+                    | PlatformError::Down(_) => slower(failures),
                 }
             }
         };
@@ -153,18 +161,7 @@ impl Connection<'_> {
             None => self.gateway(session.is_some()).await?,
         };
         let (mut sink, mut stream) = connect(&url).await?;
-        let hello = async {
-            loop {
-                match stream.next().await {
-                    Some(Ok(Frame::Text(text))) => return serde_json::from_str::<Value>(text.as_str()).ok(),
-                    Some(Ok(Frame::Binary(_) | Frame::Ping(_) | Frame::Pong(_) | Frame::Frame(_))) => {}
-                    Some(Ok(Frame::Close(_)) | Err(_)) | None => return None,
-                }
-            }
-        };
-        let hello = timeout(PATIENCE, hello).await.ok().flatten().unwrap_or_default();
-        let beat = hello.pointer("/d/heartbeat_interval").and_then(Value::as_u64).filter(|beat| *beat > 0);
-        let beat = beat.ok_or_else(|| PlatformError::Down("its socket does not say hello".to_owned()))?;
+        let beat = hello(&mut stream).await?;
         let token = self.discord.0.bot.reveal();
         let who = if let Some(Session { id, seq, .. }) = session {
             json!({ "op": 6, "d": { "token": token, "session_id": id, "seq": seq } })
@@ -175,7 +172,7 @@ impl Connection<'_> {
         if !send(&mut sink, &who).await {
             return Err(PlatformError::Down("its socket broke off".to_owned()));
         }
-        Ok((sink, stream, Duration::from_millis(beat)))
+        Ok((sink, stream, beat))
     }
 
     /// Where the gateway is. A session that goes on costs none of the beginnings that there are a day.

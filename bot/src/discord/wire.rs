@@ -43,6 +43,23 @@ pub(super) async fn connect(address: &str) -> Result<(Sink, Stream), PlatformErr
     }
 }
 
+/// How often Discord wants to hear of us, which is what it says first.
+pub(super) async fn hello(stream: &mut Stream) -> Result<Duration, PlatformError> {
+    let first = async {
+        loop {
+            match stream.next().await {
+                Some(Ok(Frame::Text(text))) => return serde_json::from_str::<Value>(text.as_str()).ok(),
+                Some(Ok(Frame::Binary(_) | Frame::Ping(_) | Frame::Pong(_) | Frame::Frame(_))) => {}
+                Some(Ok(Frame::Close(_)) | Err(_)) | None => return None,
+            }
+        }
+    };
+    let first = timeout(PATIENCE, first).await.ok().flatten().unwrap_or_default();
+    let beat = first.pointer("/d/heartbeat_interval").and_then(Value::as_u64).filter(|beat| *beat > 0);
+    let beat = beat.ok_or_else(|| PlatformError::Down("its socket does not say hello".to_owned()))?;
+    Ok(Duration::from_millis(beat))
+}
+
 /// Sends a message; false where the socket is gone.
 pub(super) async fn send(sink: &mut Sink, what: &Value) -> bool {
     matches!(timeout(WRITE, sink.send(Frame::text(what.to_string()))).await, Ok(Ok(())))

@@ -11,8 +11,8 @@ use workflows::clock::Timestamp;
 use workflows::identity::{Chat, ChatUser};
 use workflows::shown::visible;
 
-use self::rules::{OURS, active, faults, harmless, list};
-use super::super::words::{BREAK, fixed};
+use self::rules::{OURS, active, faults, harmless, list, plain};
+use super::super::words::{BREAK, Where, escape, fixed};
 use super::{Message, message, named};
 use crate::card::{Button, Card, Chart, Part, Piece, Ping, Text, Tone, Verb, Weight};
 
@@ -153,6 +153,12 @@ proptest! {
     }
 
     #[test]
+    fn a_text_reads_as_it_was_written(text in much()) {
+        let read = plain(&escape(&text, Where::Fresh)).map_err(TestCaseError::fail)?;
+        prop_assert_eq!(read.replace(BREAK, ""), visible(&text));
+    }
+
+    #[test]
     fn nothing_ends_a_block(text in much()) {
         prop_assert!(!fixed(&text).contains("```"));
     }
@@ -262,4 +268,28 @@ fn more_buttons_than_fit_are_left_out_from_the_end_and_counted() {
     assert_eq!(shown.body["components"][0]["components"][1]["label"], "Revoke it", "its like stand beside it");
     assert!(buttons(&shown).iter().all(|(verb, ..)| *verb != Verb::Claim));
     assert_eq!(shown.body["embeds"][0]["description"], "-# 3 more things do not fit here.");
+}
+
+#[test]
+fn our_reading_sees_markup_where_there_is_some() {
+    for markup in [
+        "*a*",
+        "a_b_",
+        "~~a~~",
+        "`a`",
+        "||a||",
+        "[a](b)",
+        "<@1>",
+        "# a",
+        "a\n- b",
+        " 12. a",
+        "> a",
+        "-# a",
+        ":smile:",
+        "a :x_1: b",
+        "\\a",
+    ] {
+        assert!(plain(markup).is_err(), "{markup}");
+    }
+    assert_eq!(plain("1 a: b - c # 2. \\*d\\*\n\\# e").unwrap(), "1 a: b - c # 2. *d*\n# e");
 }

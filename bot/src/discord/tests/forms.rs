@@ -1,6 +1,7 @@
 //! Any form fits.
 
 use proptest::prelude::*;
+use serde_json::json;
 
 use super::rules::{faults, harmless, list, size};
 use super::{button, buttons, hostile, much, part, press};
@@ -59,4 +60,11 @@ fn a_long_text_goes_over_several_messages() {
     assert_eq!(shown.iter().map(|page| buttons(page).len()).collect::<Vec<_>>(), [0, 0, 0, 1]);
     let shown = pages(&form("y".repeat(50_000)));
     assert_eq!((shown.len(), buttons(&shown[9]).len()), (10, 0), "nobody agrees to what is not shown whole");
+    // What the messages have no room for can be read all the same.
+    assert!(shown[..9].iter().all(|page| page.files.is_empty()));
+    assert_eq!(shown[9].body["attachments"], json!([{ "id": 0, "filename": "text.txt" }]));
+    let whole = format!("Command\n\n{}\n\n", "y".repeat(50_000));
+    assert_eq!(shown[9].files, [("text.txt".to_owned(), whole.into_bytes())]);
+    let shown = pages(&form("ü".repeat(5 << 20)));
+    assert!(shown[9].files.is_empty() && shown[9].body["attachments"] == json!([]));
 }

@@ -84,6 +84,20 @@ fn only_a_member_in_our_own_guild_is_of_our_workspace() {
     assert_eq!(of(&|it| it["guild_id"] = json!("701")), "elsewhere");
     assert_eq!(of(&|it| it["context"] = json!(2)), "elsewhere");
     assert_eq!(of(&|it| it["member"]["user"]["bot"] = json!(true)), "elsewhere");
+    let owners = "authorizing_integration_owners";
+    assert_eq!(of(&|it| it[owners] = json!({ "1": "42" })), "elsewhere", "installed for one person alone");
+    assert_eq!(of(&|it| it[owners] = json!({ "0": GUILD, "1": "42" })), GUILD);
+    assert_eq!(of(&|it| it[owners] = json!({ "0": GUILD })), GUILD);
+    let private = |it: &mut Value, owners: Value| {
+        it["user"] = it["member"]["user"].take();
+        it["authorizing_integration_owners"] = owners;
+        for key in ["member", "guild_id"] {
+            it.as_object_mut().unwrap().remove(key);
+        }
+        it["context"] = json!(1);
+    };
+    assert_eq!(of(&|it| private(it, json!({ "0": "0" }))), GUILD, "in the conversation with us");
+    assert_eq!(of(&|it| private(it, json!({ "1": "42" }))), "elsewhere");
     assert_eq!(
         of(&|it| {
             it["user"] = it["member"]["user"].clone();

@@ -23,6 +23,7 @@ use workflows::{Config, Faults, Workflows};
 
 use super::*;
 use crate::card::Tone;
+use crate::platform::Grade;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -38,8 +39,19 @@ async fn answer(
     let path = uri.path().trim_start_matches("/api/v10").to_owned();
     let _told = calls.send((format!("{method} {path}"), serde_json::from_slice(&body).unwrap_or_default()));
     let json = match path.as_str() {
-        "/gateway/bot" => json!({ "url": url, "session_start_limit": { "remaining": 5 } }),
+        "/gateway/bot" => json!({ "url": url, "session_start_limit": { "remaining": 500 } }),
         path if path.ends_with("/callback") => return StatusCode::NO_CONTENT.into_response(),
+        "/applications/@me" => json!({ "id": "42" }),
+        "/applications/42/guilds/7/commands" => register::commands(),
+        "/guilds/7" => {
+            let role = json!({ "id": "7", "permissions": (!(1_u64 << 15 | 1 << 3)).to_string() });
+            json!({ "id": "7", "name": "Ours", "owner_id": "1", "roles": [role] })
+        }
+        "/guilds/7/members/9" => json!({ "user": { "id": "9" }, "roles": ["8"] }),
+        "/channels/5" => {
+            let rule = |id: &str, deny: &str| json!({ "id": id, "type": 0, "deny": deny, "allow": "0" });
+            json!({ "id": "5", "type": 0, "guild_id": "7", "permission_overwrites": [rule("8", "2048"), rule("6", "1024")] })
+        }
         _ => json!({ "id": "9" }),
     };
     json.to_string().into_response()
@@ -75,7 +87,7 @@ impl World {
             application: "42".to_owned(),
             guild: "7".to_owned(),
             public_key: None,
-            channel: None,
+            channel: Some("5".to_owned()),
             alarms: None,
             client_secret: None,
             api,
@@ -197,4 +209,52 @@ async fn a_socket_stores_answers_once_and_goes_on_where_it_broke_off() {
     assert_eq!(identify["op"], 2);
     assert_eq!(world.call().await.0, "GET /gateway/bot");
     stop.cancel();
+}
+
+#[tokio::test]
+async fn a_connection_that_never_becomes_a_session_is_tried_again_more_slowly() {
+    let mut world = World::new().await;
+    let stop = CancellationToken::new();
+    let (discord, inbox, stopping) = (world.discord.clone(), world.inbox.clone(), stop.clone());
+    world.tasks.spawn(async move { discord.listen(inbox, stopping).await });
+    let mut began = Instant::now();
+    // 1 to 2 s, 2 to 3 s: whatever way it ends, a day has only so many beginnings.
+    for (least, end) in
+        [(0, json!({ "op": 9, "d": false })), (1_000, json!({ "op": 7 })), (2_000, json!({ "op": 7 }))]
+    {
+        let (mut socket, identify) = world.accept().await;
+        assert_eq!(identify["op"], 2);
+        assert!(began.elapsed() >= Duration::from_millis(least), "{:?}", began.elapsed());
+        began = Instant::now();
+        say(&mut socket, &end).await;
+    }
+    stop.cancel();
+}
+
+#[tokio::test]
+async fn the_doctor_names_what_the_bot_may_not_do_and_whether_the_gateway_answers() {
+    let world = World::new().await;
+    let discord = world.discord.clone();
+    let mut examining = JoinSet::new();
+    examining.spawn(async move { discord.examine().await });
+    let (stream, _) = timeout(PATIENCE, world.gateway.accept()).await.unwrap().unwrap();
+    let mut socket = tokio_tungstenite::accept_async(stream).await.unwrap();
+    say(&mut socket, &json!({ "op": 10, "d": { "heartbeat_interval": 30_000 } })).await;
+    let next = timeout(PATIENCE, socket.next()).await.unwrap().unwrap().unwrap();
+    assert!(next.is_close(), "nobody signs in: {next:?}");
+    let found = examining.join_next().await.unwrap().unwrap();
+    let wrong: Vec<_> = found.iter().filter(|one| one.grade == Grade::Wrong).map(|one| one.what.as_str()).collect();
+    assert_eq!(
+        wrong,
+        ["`[discord] channel` = `5` can be seen, and the bot lacks permissions there: Send Messages, Attach Files"],
+        "{found:?}"
+    );
+    let has = |words: &str| found.iter().any(|one| one.grade == Grade::Good && one.what == words);
+    assert!(has("the gateway lets us in") && has("every command is registered, as it is now"), "{found:?}");
+    // Nobody is there any more.
+    let World { gateway, discord, .. } = world;
+    drop((gateway, socket));
+    let found = discord.examine().await;
+    let gateway = found.iter().find(|one| one.what.starts_with("the gateway can't be reached")).unwrap();
+    assert!(gateway.grade == Grade::Wrong && gateway.fix.contains("gateway.discord.gg"));
 }

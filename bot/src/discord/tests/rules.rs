@@ -113,3 +113,38 @@ fn moment(one: &str) -> bool {
     let seconds = one.strip_prefix("<t:").and_then(|rest| rest.strip_suffix(":f>"));
     seconds.is_some_and(|seconds| seconds.bytes().all(|byte| byte.is_ascii_digit()))
 }
+
+/// Text as a client shows it, where there is no markup in it; else what is.
+pub(super) fn plain(text: &str) -> Result<String, String> {
+    let mut shown = String::new();
+    for line in text.split_inclusive('\n') {
+        let begins = line.trim_start();
+        let number = begins.trim_start_matches(|c: char| c.is_ascii_digit());
+        let listed = number.len() < begins.len() && number.starts_with('.');
+        if listed || begins.starts_with(['#', '-', '+', '>', '*']) {
+            return Err(format!("a line begins with markup: {line:?}"));
+        }
+        let mut chars = line.chars();
+        while let Some(c) = chars.next() {
+            match c {
+                // A letter, a digit or a space after it is none of its business.
+                '\\' => match chars.next() {
+                    Some(next) if !next.is_alphanumeric() && !next.is_whitespace() => shown.push(next),
+                    other => return Err(format!("a backslash before {other:?}: {line:?}")),
+                },
+                '*' | '_' | '~' | '`' | '|' | '[' | ']' | '<' | '>' => {
+                    return Err(format!("{c} is markup: {line:?}"));
+                }
+                ':' if emoji(chars.as_str()) => return Err(format!("an emoji: {line:?}")),
+                c => shown.push(c),
+            }
+        }
+    }
+    Ok(shown)
+}
+
+/// Whether what follows a colon is the name of an emoji, and another colon.
+fn emoji(rest: &str) -> bool {
+    let after = rest.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '_');
+    after.len() < rest.len() && after.starts_with(':')
+}
