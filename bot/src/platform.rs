@@ -128,14 +128,9 @@ impl PlatformError {
     /// Whether trying again later may help.
     pub const fn passes(&self) -> bool {
         match self {
-            Self::Limited(_) | Self::Down(_) => true,
-            Self::MessageGone
-            | Self::PlaceGone(..)
-            | Self::PersonGone(_)
-            | Self::Token(_)
-            | Self::Scope(_)
-            | Self::Invalid(_)
-            | Self::TooLate => false,
+            // A token or a right is put in order by somebody, and then what was not told is told.
+            Self::Limited(_) | Self::Down(_) | Self::Token(_) | Self::Scope(_) => true,
+            Self::MessageGone | Self::PlaceGone(..) | Self::PersonGone(_) | Self::Invalid(_) | Self::TooLate => false,
         }
     }
 }

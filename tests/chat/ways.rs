@@ -6,7 +6,7 @@ use workflows::engine::Filter;
 use workflows::target::Access;
 
 use super::office::{CHANNEL, Office, user};
-use crate::slack::{Kind, Submitted};
+use crate::slack::{Kind, Mishap, Submitted};
 use crate::world::World;
 
 const ALL: Filter = Filter { open_only: false, limit: 1_000 };
@@ -328,4 +328,23 @@ async fn the_doctor_says_what_is_wrong_with_a_token_and_a_channel() {
     let wrong: Vec<_> = found.iter().filter(|one| one.grade == bot::platform::Grade::Wrong).collect();
     assert!(!wrong.is_empty() && wrong.iter().all(|one| !one.fix.is_empty()), "{found:?}");
     assert!(!format!("{found:?}").contains("test-bot-token"), "no token is repeated (G15)");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_could_not_be_told_is_told_later_and_nothing_of_it_twice() {
+    let office = Office::open().await;
+    office.types("ada", "/access", "orders-prod write 1h because INC-42").await;
+    let card = office.card("ada wants WRITE").await;
+    // The thread hears the question, and then the way to ada is closed for a moment.
+    office.slack.mishap("conversations.open", [Mishap::Error("internal_error"), Mishap::Error("internal_error")]);
+    office.press("linus", &card, "Ask…").await;
+    let form = office.slack.until_view(&user("linus"), |view| view.title() == "Ask back").await;
+    office.slack.submit(&user("linus"), &form, &[("text", "which table?")]).await;
+    office.dm("ada", "linus asks back").await;
+    let said = office.slack.messages(CHANNEL);
+    assert_eq!(said.iter().filter(|message| message.says("linus asks back")).count(), 1);
+    // A token that is refused for a moment loses nothing either.
+    office.slack.mishap("chat.update", [Mishap::Error("token_revoked")]);
+    office.press("linus", &card, "Approve 1h").await;
+    office.changed(&card, "Approved by linus").await;
 }

@@ -10,7 +10,7 @@ use workflows::id::RequestId;
 use workflows::identity::{Chat, ChatUser};
 
 use super::subject::Subject;
-use super::{Courier, Post, TellError};
+use super::{Courier, Post, TellError, roles};
 use crate::card::Card;
 use crate::event::{MessageRef, Place};
 use crate::platform::{Fitness, PlatformError};
@@ -124,12 +124,26 @@ impl Courier {
         Ok(())
     }
 
-    /// Says something in the threads of the cards on which others decide about a request.
-    pub(crate) async fn follow(&self, post: &Post, id: RequestId, card: &Card) -> Result<(), TellError> {
+    /// Says something in the threads of the cards on which others decide about a request. `once` names what is said: a
+    /// notice that is told again, because another platform was away, says nothing twice.
+    pub(crate) async fn follow(&self, post: &Post, id: RequestId, once: &str, card: &Card) -> Result<(), TellError> {
+        let chat = post.platform.chat();
         for row in self.workflows.cards_about(&id.to_string()).await? {
-            let ours = row.chat == post.platform.chat() && row.role == Subject::Asked(id).role();
-            if let (true, Some(message)) = (ours, at(&row)) {
-                post.platform.follow(&message, card).await?;
+            let ours = row.chat == chat && row.role == Subject::Asked(id).role();
+            let (true, Some(message)) = (ours, at(&row)) else { continue };
+            let said = self.workflows.plan_card(once, roles::SAID, chat, &row.place).await?;
+            if said.message.is_some() {
+                continue;
+            }
+            if self.workflows.take_card(said.id, POSTING).await? == Turn::Taken {
+                return Err(TellError::Busy);
+            }
+            match post.platform.follow(&message, card).await {
+                Ok(posted) => self.workflows.card_posted(said.id, &posted.message, &hash(card)).await?,
+                Err(error) => {
+                    self.workflows.yield_card(said.id).await?;
+                    return Err(error.into());
+                }
             }
         }
         Ok(())

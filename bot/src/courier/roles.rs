@@ -16,3 +16,5 @@ pub(crate) const DIGEST: &str = "digest";
 pub(crate) const DRAFT: &str = "draft";
 /// A line of somebody's own list; shown to one person, and posted nowhere.
 pub(crate) const MINE: &str = "mine";
+/// Words in a thread: said once, and never written anew.
+pub(crate) const SAID: &str = "said";

@@ -20,9 +20,9 @@ impl Courier {
             Kind::Asked { request } => self.asked(post, *request, &notice.to).await,
             Kind::Escalated { request } | Kind::ReviewOverdue { request } => {
                 self.asked(post, *request, &notice.to).await?;
-                self.call(post, *request, &notice.to, "asked as well: nobody has decided yet").await
+                self.call(post, *request, notice, "asked as well: nobody has decided yet").await
             }
-            Kind::Nudged { request } => self.call(post, *request, &notice.to, "reminded: this still waits").await,
+            Kind::Nudged { request } => self.call(post, *request, notice, "reminded: this still waits").await,
             Kind::Changed { request } => self.rewrite(post, &request.to_string()).await,
             Kind::Question { request, question } => self.question(post, *request, *question).await,
             Kind::Answered { request, question } => self.answered(post, *request, *question).await,
@@ -109,10 +109,11 @@ impl Courier {
     }
 
     /// Calls people into the threads of the cards.
-    async fn call(&self, post: &Post, id: RequestId, to: &[Who], words: &str) -> Result<(), TellError> {
+    async fn call(&self, post: &Post, id: RequestId, notice: &Notice, words: &str) -> Result<(), TellError> {
+        let once = notice.id.to_string();
         self.rewrite(post, &id.to_string()).await?;
         let mut text = Text::default();
-        for name in self.names(to) {
+        for name in self.names(&notice.to) {
             text = match self.account(post, &name).await? {
                 Some(user) => text.and(Piece::Person(user, Ping::Loud)),
                 None => text.say(visible(&name)),
@@ -121,20 +122,22 @@ impl Courier {
         }
         let text = text.say(words);
         let card = Card { title: text.clone(), ..Card::saying(Tone::Asking, text.words()) };
-        self.follow(post, id, &card).await
+        self.follow(post, id, &once, &card).await
     }
 
     /// Asks the requester back, with a button to answer; the others read it in the thread.
     async fn question(&self, post: &Post, id: RequestId, question: QuestionId) -> Result<(), TellError> {
+        let once = format!("{question}:asked");
         let Some(request) = self.workflows.read_request(id).await? else { return Ok(()) };
         if let Some(card) = self.question_card(id, question).await? {
-            self.follow(post, id, &card).await?;
+            self.follow(post, id, &once, &card).await?;
         }
         self.put_to(post, &request.by.name, Subject::Question(id, question)).await
     }
 
     /// Tells whoever asked back what the answer is, and pings nobody else.
     async fn answered(&self, post: &Post, id: RequestId, question: QuestionId) -> Result<(), TellError> {
+        let once = format!("{question}:answered");
         let remarks = self.workflows.remarks(id).await?;
         let Some(remark) = remarks.iter().find(|one| one.id == question) else { return Ok(()) };
         let Some((answer, _)) = &remark.answer else { return Ok(()) };
@@ -143,7 +146,7 @@ impl Courier {
             None => Text::plain(visible(&remark.by.name)),
         };
         let card = Card { title: title.say(": answered"), ..Card::saying(Tone::Asking, "The requester answered.") };
-        self.follow(post, id, &card.with(Part::Quote("Answer", visible(answer)))).await
+        self.follow(post, id, &once, &card.with(Part::Quote("Answer", visible(answer)))).await
     }
 
     /// The card of whoever holds a grant, and those of alarms.
