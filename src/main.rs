@@ -21,10 +21,18 @@ fn main() -> ExitCode {
 fn start(cli: Cli, screen: &Screen) -> Result<ExitCode, Failure> {
     // One provider for the whole process, before anything speaks TLS. A second call could only mean that it is there.
     let _already_there = rustls::crypto::ring::default_provider().install_default();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers()).enable_all().build();
     let runtime = runtime.map_err(|error| Failure::new(format!("the process cannot start its threads: {error}")))?;
     let outcome = runtime.block_on(commands::run(cli, screen));
     // A read of the terminal may still be blocked; it must not keep the process.
     runtime.shutdown_background();
     outcome
+}
+
+/// How many threads run the sessions: one less than the cores, since the kernel's share of the network, the recorder and
+/// the store need room as well, and each more only wakes the others up. `TOKIO_WORKER_THREADS` says otherwise.
+fn workers() -> usize {
+    let asked = std::env::var("TOKIO_WORKER_THREADS").ok().and_then(|count| count.parse().ok());
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    asked.unwrap_or(cores - 1).max(1)
 }
