@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use workflows::engine::{KeysConfig, RecordingsConfig, StoreConfig};
-use workflows::policy::{Mistake, Policy};
+use workflows::policy::{Mistake, Policy, Severity};
 
 /// How Countersign runs, and what may be.
 #[derive(Debug)]
@@ -74,8 +74,13 @@ pub enum ConfigError {
         source: std::io::Error,
     },
     /// The file is wrong. Every mistake with its line and what to write instead.
-    #[error("{}", .0.join("\n"))]
-    Mistakes(Vec<String>),
+    #[error("{}", mistakes.iter().chain(warnings).map(String::as_str).collect::<Vec<_>>().join("\n"))]
+    Mistakes {
+        /// What must be mended.
+        mistakes: Vec<String>,
+        /// What should be looked at besides.
+        warnings: Vec<String>,
+    },
 }
 
 impl Config {
@@ -88,8 +93,11 @@ impl Config {
 
     /// Reads a text; `name` is what mistakes call the file.
     pub fn parse(text: &str, name: &str) -> Result<Self, ConfigError> {
-        let wrong = |mistakes: &[Mistake]| {
-            ConfigError::Mistakes(mistakes.iter().map(|mistake| mistake.render(name)).collect())
+        let wrong = |notes: &[Mistake]| {
+            let (mistakes, warnings): (Vec<&Mistake>, Vec<&Mistake>) =
+                notes.iter().partition(|note| note.severity == Severity::Error);
+            let shown = |list: Vec<&Mistake>| list.into_iter().map(|note| note.render(name)).collect();
+            ConfigError::Mistakes { mistakes: shown(mistakes), warnings: shown(warnings) }
         };
         let policy = Policy::parse(text).map_err(|mistakes| wrong(&mistakes))?;
         let file: File = toml::from_str(text).map_err(|error| wrong(&[Mistake::of_toml(text, &error)]))?;
@@ -102,8 +110,8 @@ impl Config {
         let unsafe_settings: Vec<String> =
             file.gateway.check().into_iter().chain(file.console.check()).chain(bot.check()).collect();
         if !unsafe_settings.is_empty() {
-            let lines = unsafe_settings.into_iter().map(|what| format!("{name}: {what}")).collect();
-            return Err(ConfigError::Mistakes(lines));
+            let mistakes = unsafe_settings.into_iter().map(|what| format!("{name}: {what}")).collect();
+            return Err(ConfigError::Mistakes { mistakes, warnings: Vec::new() });
         }
         Ok(Self {
             store: file.store,

@@ -30,9 +30,7 @@ fn start(cli: Cli, screen: &Screen) -> Result<ExitCode, Failure> {
 }
 
 /// How many threads run the sessions: one less than the cores, since the kernel's share of the network, the recorder and
-/// the store need room as well, and each more only wakes the others up. `TOKIO_WORKER_THREADS` says otherwise.
+/// the store need room as well, and each more only wakes the others up.
 fn workers() -> usize {
-    let asked = std::env::var("TOKIO_WORKER_THREADS").ok().and_then(|count| count.parse().ok());
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    asked.unwrap_or(cores - 1).max(1)
+    std::thread::available_parallelism().map_or(1, |cores| cores.get() - 1).max(1)
 }

@@ -21,7 +21,7 @@ pub(super) fn run(args: CheckArgs, screen: &Screen) -> Result<ExitCode, Failure>
     let name = args.config.display().to_string();
     let checked = match Config::load(&args.config) {
         Err(error @ ConfigError::Read { .. }) => return Err(Failure::new(error.to_string())),
-        Err(ConfigError::Mistakes(mistakes)) => Checked { right: false, mistakes, warnings: Vec::new() },
+        Err(ConfigError::Mistakes { mistakes, warnings }) => Checked { right: false, mistakes, warnings },
         Ok(config) => {
             let judge =
                 Judge::start().map_err(|error| Failure::new(format!("the parser does not start: {error}")))?;
@@ -33,12 +33,17 @@ pub(super) fn run(args: CheckArgs, screen: &Screen) -> Result<ExitCode, Failure>
     screen.show(&checked, || {
         let mut text =
             checked.mistakes.iter().chain(&checked.warnings).fold(String::new(), |all, one| all + one + "\n");
-        let count = match checked.mistakes.len() {
+        let wrong = match checked.mistakes.len() {
             0 => "it is right".to_owned(),
             1 => "1 mistake".to_owned(),
             many => format!("{many} mistakes"),
         };
-        text = text + &name + ": " + &count + "\n";
+        let doubtful = match checked.warnings.len() {
+            0 => String::new(),
+            1 => ", 1 warning".to_owned(),
+            many => format!(", {many} warnings"),
+        };
+        text = text + &name + ": " + &wrong + &doubtful + "\n";
         text
     })?;
     Ok(if checked.right { ExitCode::SUCCESS } else { ExitCode::FAILURE })

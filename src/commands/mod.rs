@@ -57,7 +57,7 @@ fn load(path: &Path) -> Result<Config, Failure> {
         ConfigError::Read { .. } => {
             Failure::new(error.to_string()).hint("`countersign demo` shows a whole one at work")
         }
-        ConfigError::Mistakes(_) => {
+        ConfigError::Mistakes { .. } => {
             Failure::new(format!("`{}` is not right", path.display())).lines(error.to_string())
         }
     })?;
