@@ -25,6 +25,9 @@ pub(super) fn what(subject: &Subject) -> String {
 pub(super) fn state(screen: &Screen, request: &Request) -> String {
     let when = |at: &console::documents::Moment| screen.when(at.0);
     match &request.state {
+        State::Pending { stopped: Some(latest), .. } => {
+            format!("clock stopped, waiting for {}, until {} at the latest", request.by.name, when(latest))
+        }
         State::Pending { until, .. } => format!("asked {}, until {}", request.asked.join(", "), when(until)),
         State::Approved { until, .. } => format!("approved by {}, to be used until {}", names(request), when(until)),
         State::Spent { at } => format!("approved by {}, {}", names(request), when(at)),

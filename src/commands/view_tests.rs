@@ -38,7 +38,7 @@ fn held_statement() -> Request {
         }],
         asked: vec!["group:dba".to_owned()],
         votes: Vec::new(),
-        state: State::Pending { until: Moment(NOW.plus(Span::minutes(10))), escalated: false },
+        state: State::Pending { until: Moment(NOW.plus(Span::minutes(10))), escalated: false, stopped: None },
         revision: String::new(),
     }
 }

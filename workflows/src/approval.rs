@@ -75,6 +75,18 @@ pub struct Quorum {
     pub within: Span,
     /// Who is asked as well when the first did not answer in time.
     pub then: Option<Who>,
+    /// How far an unanswered question may move the deadline, in all; not at all where it is zero.
+    #[serde(default = "no_pause", skip_serializing_if = "is_no_pause")]
+    pub pause: Span,
+}
+
+const fn no_pause() -> Span {
+    Span::ZERO
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_no_pause(pause: &Span) -> bool {
+    *pause == Span::ZERO
 }
 
 /// Every quorum that has to be met; one person counts once in each that they belong to. Never empty.
@@ -101,6 +113,11 @@ impl Needs {
     /// The shortest time that any quorum gives.
     pub fn within(&self) -> Span {
         self.0.iter().map(|quorum| quorum.within).min().unwrap_or(Span::ZERO)
+    }
+
+    /// How far an unanswered question may move the deadline: as far as every quorum lets it.
+    pub fn pause(&self) -> Span {
+        self.0.iter().map(|quorum| quorum.pause).min().unwrap_or(Span::ZERO)
     }
 
     /// Whether there is somebody else to ask when the time is over.
@@ -249,7 +266,7 @@ mod tests {
 
     fn quorum(rule: &str, from: &str, people: u8) -> Needs {
         let (rule, from) = (rule.to_owned(), Who::Group(from.to_owned()));
-        Needs::one(Quorum { rule, from, people, within: Span::minutes(10), then: None })
+        Needs::one(Quorum { rule, from, people, within: Span::minutes(10), then: None, pause: Span::ZERO })
     }
 
     fn votes(serves: &[&[usize]]) -> Votes {

@@ -236,10 +236,13 @@ impl Workflows {
                 return Ok(());
             }
             requests::change(tx, &step.request, found.version).await?;
+            let nobody_new = step.effects.is_empty();
             self.carry_out(tx, &policy, &step.request, step.effects, now).await?;
             notices::add(tx, &Kind::Changed { request: id }, &step.request.needs.asked(true), now).await?;
             let verb = match step.request.state {
                 State::Lapsed { .. } => "lapse",
+                // A question was not answered for as long as the policy waits.
+                State::Pending { .. } if before.state.stopped().is_some() && nobody_new => "go on",
                 State::Pending { .. }
                 | State::Approved { .. }
                 | State::Spent { .. }

@@ -10,6 +10,12 @@ use crate::id::{GrantId, RequestId, SessionId};
 use crate::identity::Identity;
 use crate::target::{Access, TargetName};
 
+pub use pause::Pause;
+pub use state::State;
+
+mod pause;
+mod state;
+
 /// What is asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -54,86 +60,6 @@ impl What {
     pub const fn target(&self) -> &TargetName {
         match self {
             Self::Access { target, .. } | Self::Operation { target, .. } | Self::Review { target, .. } => target,
-        }
-    }
-}
-
-/// Where a request stands. `Spent`, `Denied`, `Withdrawn` and `Lapsed` are final.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "is", rename_all = "snake_case")]
-pub enum State {
-    /// People are asked.
-    Pending {
-        /// When the next group is asked, or the request lapses.
-        until: Timestamp,
-        /// Whether the next group has been asked.
-        escalated: bool,
-        /// The approvals so far.
-        votes: Votes,
-    },
-    /// Enough people agreed; the session has not taken it up yet. Only held operations stop here.
-    Approved {
-        /// When.
-        at: Timestamp,
-        /// Until when it may be used.
-        until: Timestamp,
-        /// By whom.
-        votes: Votes,
-    },
-    /// The approval did its work: a grant exists, or the operation was let through.
-    Spent {
-        /// When.
-        at: Timestamp,
-        /// By whom it was approved.
-        votes: Votes,
-    },
-    /// Somebody said no.
-    Denied {
-        /// When.
-        at: Timestamp,
-        /// Who.
-        by: Identity,
-        /// Why.
-        because: String,
-    },
-    /// The requester gave up.
-    Withdrawn {
-        /// When.
-        at: Timestamp,
-    },
-    /// Nobody answered in time, or the approval was not used in time.
-    Lapsed {
-        /// When.
-        at: Timestamp,
-    },
-}
-
-impl State {
-    /// The name in rows, on pages and on cards.
-    pub const fn as_str(&self) -> &'static str {
-        match self {
-            Self::Pending { .. } => "pending",
-            Self::Approved { .. } => "approved",
-            Self::Spent { .. } => "spent",
-            Self::Denied { .. } => "denied",
-            Self::Withdrawn { .. } => "withdrawn",
-            Self::Lapsed { .. } => "lapsed",
-        }
-    }
-
-    /// Whether nothing can change it any more.
-    pub const fn is_final(&self) -> bool {
-        match self {
-            Self::Pending { .. } | Self::Approved { .. } => false,
-            Self::Spent { .. } | Self::Denied { .. } | Self::Withdrawn { .. } | Self::Lapsed { .. } => true,
-        }
-    }
-
-    /// When time alone changes it.
-    pub const fn due(&self) -> Option<Timestamp> {
-        match self {
-            Self::Pending { until, .. } | Self::Approved { until, .. } => Some(*until),
-            Self::Spent { .. } | Self::Denied { .. } | Self::Withdrawn { .. } | Self::Lapsed { .. } => None,
         }
     }
 }
@@ -204,6 +130,10 @@ pub enum Event {
         /// The hash of what it is about to send, as 64 hex digits.
         fingerprint: String,
     },
+    /// Somebody who decides asked something back.
+    Question,
+    /// No question waits for an answer any more.
+    Answered,
     /// Somebody wants the next people to be asked now.
     Escalate,
     /// Time went by.
@@ -262,7 +192,8 @@ impl Request {
     /// A new request, pending from `now`.
     pub fn new(by: Identity, what: What, why: String, needs: Needs, now: Timestamp) -> Self {
         let until = now.plus(needs.within());
-        let state = State::Pending { until, escalated: false, votes: Votes::default() };
+        let pause = Pause::of(until, needs.pause());
+        let state = State::Pending { until, escalated: false, votes: Votes::default(), pause };
         Self {
             id: RequestId::new(),
             by,
@@ -290,8 +221,9 @@ impl Request {
     /// group after they agreed no longer count (G6).
     pub fn recount(self, serves: impl Fn(&str, &Self) -> Vec<usize>) -> Self {
         let state = match self.state.clone() {
-            State::Pending { until, escalated, votes } => {
-                State::Pending { until, escalated, votes: votes.recount(|vote| serves(&vote.by.name, &self)) }
+            State::Pending { until, escalated, votes, pause } => {
+                let votes = votes.recount(|vote| serves(&vote.by.name, &self));
+                State::Pending { until, escalated, votes, pause }
             }
             State::Approved { at, until, votes } => {
                 State::Approved { at, until, votes: votes.recount(|vote| serves(&vote.by.name, &self)) }
@@ -307,22 +239,27 @@ impl Request {
     /// Takes a step, or says why not. A refused event changes nothing.
     pub fn step(self, event: Event, now: Timestamp) -> Result<Step, Refused> {
         // Time is told first, so that a late vote meets a request that has lapsed, whoever noticed.
-        let due = self.state.due().is_some_and(|due| now >= due);
+        let told = self.pause_is_over(now);
+        let due = told.state.due().is_some_and(|due| now >= due);
         match event {
-            Event::Tick if due => Ok(self.overdue(now)),
-            Event::Tick => Ok(self.unchanged()),
-            Event::Approve(_) | Event::AgreeFurther(_) | Event::Deny { .. } | Event::Escalate
-                if due && !self.still_open() =>
+            Event::Tick if due => Ok(told.overdue(now)),
+            Event::Tick => Ok(told.unchanged()),
+            Event::Approve(_) | Event::AgreeFurther(_) | Event::Deny { .. } | Event::Question | Event::Escalate
+                if due && !told.still_open() =>
             {
                 Err(Refused::Settled("lapsed"))
             }
-            Event::Approve(vote) => self.approve(vote, now),
-            Event::AgreeFurther(vote) => self.agree(vote),
-            Event::Deny { by, because } => self.deny(by, because, now),
-            Event::Withdraw => self.withdraw(now),
-            Event::Escalate => self.escalate(now),
+            Event::Approve(vote) => told.approve(vote, now),
+            Event::AgreeFurther(vote) => told.agree(vote),
+            Event::Deny { by, because } => told.deny(by, because, now),
+            Event::Withdraw => told.withdraw(now),
+            // Whoever is asked next is asked in time, whatever is asked back at that moment.
+            Event::Question if due => Ok(told.unchanged()),
+            Event::Question => told.stop(now),
+            Event::Answered => Ok(told.run(now)),
+            Event::Escalate => told.escalate(now),
             Event::Spend { .. } if due => Err(Refused::Settled("lapsed")),
-            Event::Spend { session, fingerprint } => self.spend(session, &fingerprint, now),
+            Event::Spend { session, fingerprint } => told.spend(session, &fingerprint, now),
         }
     }
 
@@ -357,9 +294,12 @@ impl Request {
             return self.becomes(State::Lapsed { at: now }, Vec::new());
         }
         let until = now.plus(self.needs.within());
-        let State::Pending { escalated, votes, .. } = self.state.clone() else { return self.unchanged() };
+        let State::Pending { until: before, escalated, votes, pause } = self.state.clone() else {
+            return self.unchanged();
+        };
+        let pause = pause.map(|pause| pause.renew(before, until, now));
         let ask = if escalated { Vec::new() } else { vec![Effect::Ask(self.needs.asked(true))] };
-        self.becomes(State::Pending { until, escalated: true, votes }, ask)
+        self.becomes(State::Pending { until, escalated: true, votes, pause }, ask)
     }
 
     fn escalate(self, now: Timestamp) -> Result<Step, Refused> {
@@ -396,11 +336,11 @@ impl Request {
         if vote.serves.is_empty() {
             return Err(Refused::NotAsked);
         }
-        let State::Pending { until, escalated, mut votes } = self.state.clone() else {
+        let State::Pending { until, escalated, mut votes, pause } = self.state.clone() else {
             return Err(Refused::Settled(self.state.as_str()));
         };
         votes.add(vote);
-        Ok(self.becomes(State::Pending { until, escalated, votes }, Vec::new()))
+        Ok(self.becomes(State::Pending { until, escalated, votes, pause }, Vec::new()))
     }
 
     fn approve(self, vote: Vote, now: Timestamp) -> Result<Step, Refused> {

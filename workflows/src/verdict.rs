@@ -158,6 +158,7 @@ mod tests {
             people,
             within: Span::minutes(minutes),
             then: None,
+            pause: Span::ZERO,
         });
         prop_oneof![
             Just(Gate::Open),

@@ -110,6 +110,9 @@ pub enum State {
         until: Moment,
         /// Whether the next group has been asked.
         escalated: bool,
+        /// While a question to the requester stops the clock: the moment that `until` never moves past.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stopped: Option<Moment>,
     },
     /// Enough people agreed; the session has not taken it up yet.
     Approved {
@@ -167,7 +170,7 @@ impl From<&EngineState> for State {
     fn from(state: &EngineState) -> Self {
         match state {
             EngineState::Pending { until, escalated, .. } => {
-                Self::Pending { until: Moment(*until), escalated: *escalated }
+                Self::Pending { until: Moment(*until), escalated: *escalated, stopped: state.stopped().map(Moment) }
             }
             EngineState::Approved { at, until, .. } => Self::Approved { at: Moment(*at), until: Moment(*until) },
             EngineState::Spent { at, .. } => Self::Spent { at: Moment(*at) },

@@ -13,6 +13,7 @@ fn held(shown: &str) -> EngineRequest {
         people: 1,
         within: Span::minutes(10),
         then: None,
+        pause: Span::ZERO,
     });
     let what = What::Operation {
         target: "orders-prod".parse().expect("a name"),
@@ -50,7 +51,7 @@ fn a_revision_differs_after_each_change() {
     let before = Request::from(&request);
     assert_eq!(before.revision, Request::from(&request).revision);
     let EngineState::Pending { until, .. } = request.state else { panic!("pending") };
-    request.state = EngineState::Pending { until, escalated: true, votes: Votes::default() };
+    request.state = EngineState::Pending { until, escalated: true, votes: Votes::default(), pause: None };
     assert_ne!(before.revision, Request::from(&request).revision);
 }
 

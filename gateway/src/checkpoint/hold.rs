@@ -290,7 +290,9 @@ fn count<T: Turn>(turn: &T, totals: &mut Totals) {
 /// What the client reads at once, and then every minute.
 fn notices(request: &Request, rules: &str, impact: &[String], workflows: &Workflows) -> (Told, Told) {
     let asked: Vec<String> = request.asked().iter().map(ToString::to_string).collect();
-    let until = request.state.due().map_or_else(String::new, |due| format!(", until {}", workflows.local(due)));
+    let pauses = if request.needs.pause() > Span::ZERO { ", later if they ask back" } else { "" };
+    let until =
+        request.state.due().map_or_else(String::new, |due| format!(", until {}{pauses}", workflows.local(due)));
     let (asked, id) = (asked.join(", "), request.id);
     let first = Told {
         code: "00000",

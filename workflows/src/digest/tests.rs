@@ -60,6 +60,7 @@ fn request(by: &str, made: &str, what: What, state: State) -> Request {
         people: 1,
         within: Span::minutes(15),
         then: None,
+        pause: Span::ZERO,
     });
     let mut request = Request::new(who(by), what, "INC-42".to_owned(), needs, at(made));
     request.state = state;
@@ -128,7 +129,7 @@ fn week() -> Rows {
     let fire = Grant { emergency: true, ..grant("alan", Access::Write, "2026-11-19 03:00", "2026-11-19 03:30") };
     let monas = grant("mona", Access::Admin, "2026-11-18 08:00", "2026-11-25 08:00");
     let review = What::Review { target: target(), grant: fire.id };
-    let owed = State::Pending { until: monday(), escalated: true, votes: Votes::default() };
+    let owed = State::Pending { until: monday(), escalated: true, votes: Votes::default(), pause: None };
     let more = What::Access {
         target: target(),
         access: Access::Write,
@@ -436,7 +437,7 @@ fn some_request() -> impl Strategy<Value = Request> {
             2 => denied("ada", &made, Span::seconds(second + wait)),
             3 => State::Withdrawn { at: at(&made) },
             4 => State::Lapsed { at: at(&made) },
-            _ => State::Pending { until: monday(), escalated: false, votes: Votes::default() },
+            _ => State::Pending { until: monday(), escalated: false, votes: Votes::default(), pause: None },
         };
         let what = if day % 2 == 0 { command() } else { access(Access::Write) };
         let mut request = request(name, &made, what, state);

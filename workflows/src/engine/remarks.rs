@@ -14,6 +14,7 @@ use crate::policy::Policy;
 use crate::request::{Event, Refused, Request, State, What};
 use crate::store::audit::{self, Note};
 use crate::store::remarks::{self, Remark, RemarkKind};
+use crate::store::requests::Versioned;
 use crate::store::{StoreError, Tx, grants, notices, requests};
 use crate::told::{Fault, Told};
 
@@ -82,6 +83,15 @@ pub struct History {
     pub today: usize,
     /// How many of those were denied.
     pub denied_today: usize,
+}
+
+/// Takes a step that nothing has to be done for, and stores it where it changed something.
+async fn move_on(tx: &mut Tx, found: Versioned, event: Event, now: Timestamp) -> Result<Request, RemarkError> {
+    let request = found.request.clone().step(event, now)?.request;
+    if request != found.request {
+        requests::change(tx, &request, found.version).await?;
+    }
+    Ok(request)
 }
 
 /// What a remark does besides being written down.
@@ -154,14 +164,18 @@ impl Workflows {
             if !remarks::answer(tx, id, words, now).await? {
                 return Err(RemarkError::Answered);
             }
+            let mut request = found.request.clone();
+            if !remarks::of_now(tx, question.request).await?.iter().any(Remark::is_open_question) {
+                request = move_on(tx, found, Event::Answered, now).await?;
+            }
             let about = Kind::Answered { request: question.request, question: id };
             notices::add(tx, &about, &[Who::Person(question.by.name.clone())], now).await?;
             let changed = Kind::Changed { request: question.request };
-            notices::add(tx, &changed, &found.request.needs.asked(true), now).await?;
+            notices::add(tx, &changed, &request.needs.asked(true), now).await?;
             let detail = json!({ "question": id, "words": words });
             let about = question.request.to_string();
             audit::append(tx, Note { actor: &who.identity().name, verb: "answer", about, detail }, now).await?;
-            Ok(found.request)
+            Ok(request)
         })
     }
 
@@ -181,16 +195,24 @@ impl Workflows {
         let policy = self.policy();
         transact!(self, RemarkError, |tx| {
             let now = self.now();
-            let request = self.open_for_voter(tx, &policy, by, id).await?;
+            let found = self.open_for_voter(tx, &policy, by, id).await?;
+            let mut request = found.request.clone();
             let remark = remarks::add(tx, id, by, (mark.kind, mark.words), now).await?;
             if mark.kind == RemarkKind::Question {
+                // The clock may stop until it is answered.
+                request = move_on(tx, found, Event::Question, now).await?;
                 let about = Kind::Question { request: id, question: remark };
                 notices::add(tx, &about, &[Who::Person(request.by.name.clone())], now).await?;
             }
             if mark.kind != RemarkKind::Read {
                 notices::add(tx, &Kind::Changed { request: id }, &request.needs.asked(true), now).await?;
             }
-            let detail = json!({ "words": mark.words });
+            let mut detail = json!({ "words": mark.words });
+            if let (RemarkKind::Question, Some(latest)) = (mark.kind, request.state.stopped())
+                && let Some(detail) = detail.as_object_mut()
+            {
+                detail.insert("stopped until".to_owned(), json!(latest.to_string()));
+            }
             let note = Note { actor: &by.name, verb: mark.verb, about: id.to_string(), detail };
             audit::append(tx, note, now).await?;
             Ok(remark)
@@ -204,17 +226,18 @@ impl Workflows {
         policy: &Policy,
         by: &Identity,
         id: RequestId,
-    ) -> Result<Request, RemarkError> {
+    ) -> Result<Versioned, RemarkError> {
         let missing = || RemarkError::Missing(id.to_string());
-        let request = requests::get(tx, id).await?.ok_or_else(missing)?.request;
-        if !self.sees_request(policy, by, &request) {
+        let found = requests::get(tx, id).await?.ok_or_else(missing)?;
+        let request = &found.request;
+        if !self.sees_request(policy, by, request) {
             return Err(missing());
         }
         match &request.state {
-            State::Pending { .. } if policy.serves(&request, &by.name, self.now()).is_empty() => {
+            State::Pending { .. } if policy.serves(request, &by.name, self.now()).is_empty() => {
                 Err(Refused::NotAsked.into())
             }
-            State::Pending { .. } => Ok(request),
+            State::Pending { .. } => Ok(found),
             State::Approved { .. }
             | State::Spent { .. }
             | State::Denied { .. }
@@ -251,7 +274,7 @@ impl Workflows {
         let (policy, by) = (self.policy(), who.identity());
         transact!(self, RemarkError, |tx| {
             let now = self.now();
-            let request = self.open_for_voter(tx, &policy, by, id).await?;
+            let request = self.open_for_voter(tx, &policy, by, id).await?.request;
             if policy.serves(&request, to, now).is_empty() {
                 return Err(RemarkError::NotEligible(to.to_owned()));
             }

@@ -170,7 +170,7 @@ impl Workflows {
             bell.mark_unchanged();
             let due = match requests::find(self.db(), id).await {
                 Ok(Some(request)) => match &request.state {
-                    State::Pending { until, .. } => *until,
+                    State::Pending { until, .. } => request.state.due().unwrap_or(*until),
                     State::Approved { .. }
                     | State::Spent { .. }
                     | State::Denied { .. }

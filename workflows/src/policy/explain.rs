@@ -10,7 +10,7 @@ use super::route::gives;
 use super::rule::Rule;
 use super::scope::{Found, Scope, Seat};
 use crate::approval::{Needs, Quorum, Who};
-use crate::clock::Timestamp;
+use crate::clock::{Span, Timestamp};
 use crate::operation::{Circumstances, Operation};
 use crate::target::{Access, TargetName};
 use crate::verdict::{ColumnPattern, Gate, Mask};
@@ -89,6 +89,9 @@ pub struct AskedLine {
     pub needed: u8,
     /// Within what time.
     pub within: String,
+    /// How far an unanswered question may move that, where it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pause: Option<String>,
     /// Who is asked after that.
     pub then: Option<Who>,
     /// Who that is now, without the person who asks.
@@ -212,6 +215,7 @@ impl Policy {
             from: quorum.from.clone(),
             needed: quorum.people,
             within: quorum.within.to_string(),
+            pause: (quorum.pause > Span::ZERO).then(|| quorum.pause.to_string()),
             then_people: quorum.then.as_ref().map(others).unwrap_or_default(),
             then: quorum.then.clone(),
             notes: self.on_call_notes(quorum, now),
@@ -309,6 +313,9 @@ impl fmt::Display for AskedLine {
             }
         };
         write!(f, "{} of {} ({}) within {}", self.needed, self.from, names(&self.people), self.within)?;
+        if let Some(pause) = &self.pause {
+            write!(f, ", questions stop the clock for up to {pause}")?;
+        }
         if let Some(then) = &self.then {
             write!(f, ", then {then} ({})", names(&self.then_people))?;
         }

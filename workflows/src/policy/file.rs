@@ -19,6 +19,8 @@ use crate::verdict::ColumnPattern;
 
 /// Tables that others read; here they only have to be known.
 const OTHERS: [&str; 8] = ["store", "keys", "recordings", "gateway", "console", "slack", "discord", "matrix"];
+/// Whether a question that waits for its answer stops the clock.
+const PAUSE: &str = "pause_for_questions";
 pub(super) const LEVELS: [&str; 3] = ["read", "write", "admin"];
 /// The detectors that a mask may name.
 pub const DETECTORS: [&str; 9] =
@@ -39,6 +41,7 @@ pub(super) struct Asked {
     pub(super) people: At<u8>,
     pub(super) within: Span,
     pub(super) then: Option<At<Who>>,
+    pub(super) pause: Span,
     pub(super) span: Range<usize>,
 }
 
@@ -253,14 +256,22 @@ fn asked_one(value: &Spanned<DeValue<'_>>, key: &'static str, notes: &mut Notes<
     }
     let within = asked.parsed::<Span>("within", notes);
     let then = asked.parsed::<Who>("then", notes);
+    let pauses = asked.flag(PAUSE, notes);
+    if let Some(pauses) = pauses.as_ref().filter(|_| key == "review") {
+        let what = "a review is owed until it is done, so no clock is stopped for it";
+        notes.wrong(&pauses.span(), what, format!("leave `{PAUSE}` out"));
+    }
     asked.close(notes);
     // A review is owed within a day; an approval is waited for by somebody.
     let usual = if key == "review" { Span::hours(24) } else { Span::minutes(15) };
+    let within = within.map_or(usual, At::into_inner);
     Some(Asked {
         from: from?,
         people: At::new(people.span(), few.unwrap_or(1)),
-        within: within.map_or(usual, At::into_inner),
+        within,
         then,
+        // As long again, and no longer: a requester who never answers does not keep a request open.
+        pause: if pauses.is_some_and(At::into_inner) { within } else { Span::ZERO },
         span: value.span(),
     })
 }

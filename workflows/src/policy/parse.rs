@@ -163,6 +163,7 @@ fn needs(rule: &str, asked: Vec<Asked>) -> Option<Needs> {
             people: asked.people.into_inner(),
             within: asked.within,
             then: asked.then.map(At::into_inner),
+            pause: asked.pause,
         })
     };
     asked.into_iter().map(one).reduce(Needs::join)

@@ -83,6 +83,16 @@ impl<'t> Table<'t> {
         number.map(|number| At::new(value.span(), number))
     }
 
+    /// True or false, if it is there.
+    pub(super) fn flag(&mut self, key: &'static str, notes: &mut Notes<'_>) -> Option<At<bool>> {
+        let value = self.take(key)?;
+        let flag = value.get_ref().as_bool();
+        if flag.is_none() {
+            wrong_type(value, key, "`true` or `false`, without quotes", notes);
+        }
+        flag.map(|flag| At::new(value.span(), flag))
+    }
+
     /// Texts: one, or a list of them.
     pub(super) fn texts(&mut self, key: &'static str, notes: &mut Notes<'_>) -> Vec<At<String>> {
         self.take(key).map(|value| texts(value, key, notes)).unwrap_or_default()

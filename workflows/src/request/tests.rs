@@ -12,7 +12,14 @@ fn person(name: &str) -> Identity {
 
 fn quorum(people: u8, then: Option<&str>) -> Quorum {
     let then = then.map(|name| Who::Group(name.to_owned()));
-    Quorum { rule: "r".to_owned(), from: Who::Group("dba".to_owned()), people, within: Span::minutes(15), then }
+    Quorum {
+        rule: "r".to_owned(),
+        from: Who::Group("dba".to_owned()),
+        people,
+        within: Span::minutes(15),
+        then,
+        pause: Span::ZERO,
+    }
 }
 
 fn access() -> What {
@@ -206,4 +213,143 @@ fn a_review_stays_owed_and_cannot_be_taken_back() {
     assert!(overdue.clone().step(Event::Withdraw, at(60 * 24 * 7)).is_err());
     let done = overdue.step(yes(&person("grace"), at(60 * 24 * 7)), at(60 * 24 * 7)).expect("a vote");
     assert_eq!(done.effects, vec![Effect::Reviewed(grant)]);
+}
+
+/// A request whose questions stop the clock, for fifteen minutes at most.
+fn pausing(then: Option<&str>) -> Request {
+    let needs = Needs::one(Quorum { pause: Span::minutes(15), ..quorum(2, then) });
+    Request::new(person("ada"), access(), "x".to_owned(), needs, at(0))
+}
+
+fn does(request: Request, event: Event, minute: i64) -> Request {
+    request.step(event, at(minute)).expect("a step").request
+}
+
+#[test]
+fn a_question_stops_the_clock_until_it_is_answered() {
+    let asked = does(pausing(None), Event::Question, 10);
+    assert_eq!((asked.state.stopped(), asked.state.due()), (Some(at(30)), Some(at(25))));
+    // A vote counts meanwhile, and lets the question stand.
+    let voted = does(asked, yes(&person("grace"), at(14)), 14);
+    assert_eq!(voted.state.stopped(), Some(at(30)));
+    assert_eq!(
+        does(voted.clone(), Event::Tick, 16).state,
+        voted.state,
+        "its first deadline is over, and means nothing"
+    );
+    let answered = does(voted, Event::Answered, 17);
+    assert_eq!((answered.state.stopped(), answered.state.due()), (None, Some(at(22))));
+    // Eight of the fifteen minutes are left.
+    let again = does(answered, Event::Question, 20);
+    assert_eq!(again.state.due(), Some(at(28)));
+    let on = does(again, Event::Tick, 28);
+    assert_eq!((on.state.stopped(), on.state.due()), (None, Some(at(30))));
+    let third = does(on, Event::Question, 29);
+    assert_eq!((third.state.stopped(), third.state.due()), (None, Some(at(30))), "nothing is left to wait with");
+    assert_eq!(does(third, Event::Tick, 30).state.as_str(), "lapsed");
+}
+
+#[test]
+fn a_late_vote_on_a_stopped_request_meets_the_hard_end_even_before_the_sweep() {
+    let asked = does(pausing(None), Event::Question, 10);
+    let vote = |minute| asked.clone().step(yes(&person("grace"), at(minute)), at(minute));
+    assert!(vote(29).is_ok());
+    assert_eq!(vote(30).expect_err("too late"), Refused::Settled("lapsed"));
+    assert_eq!(does(asked, Event::Tick, 40).state.as_str(), "lapsed");
+}
+
+#[test]
+fn a_question_that_is_open_stays_open_when_others_are_asked_as_well() {
+    let asked = does(pausing(Some("all")), Event::Question, 5);
+    let more = does(asked, Event::Escalate, 9);
+    // Four minutes are used up; the new people have their fifteen, and the eleven that are left.
+    assert_eq!((more.state.stopped(), more.state.due()), (Some(at(35)), Some(at(20))));
+    assert_eq!(does(more, Event::Answered, 12).state.due(), Some(at(27)));
+}
+
+#[test]
+fn nothing_stops_the_clock_unless_the_policy_says_so() {
+    let request = Request::new(person("ada"), access(), "x".to_owned(), Needs::one(quorum(1, None)), at(0));
+    let asked = does(request, Event::Question, 5);
+    assert_eq!((asked.state.stopped(), asked.state.due()), (None, Some(at(15))));
+    // Two rules: both have to let it.
+    let lenient = Quorum { rule: "s".to_owned(), pause: Span::minutes(15), ..quorum(1, None) };
+    assert_eq!(Needs::one(quorum(1, None)).join(Needs::one(lenient)).pause(), Span::ZERO);
+    // A review is owed without an end.
+    let what = What::Review { target: "orders-prod".parse().expect("a name"), grant: GrantId::new() };
+    let needs = Needs::one(Quorum { pause: Span::minutes(15), ..quorum(1, None) });
+    let review = Request::new(person("ada"), what, "x".to_owned(), needs, at(0));
+    assert_eq!(does(review, Event::Question, 5).state.stopped(), None);
+}
+
+#[test]
+fn a_row_without_a_pause_is_read_as_one_that_never_stops() {
+    let row = r#"{"is":"pending","until":900000000,"escalated":false,"votes":[]}"#;
+    let state: State = serde_json::from_str(row).expect("as rows were written before");
+    assert_eq!((state.stopped(), state.due()), (None, Some(at(15))));
+    assert_eq!(serde_json::to_string(&state).expect("written"), row, "and written as before");
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Talk {
+    Ask,
+    Answer,
+    Escalate,
+    Wait(i64),
+}
+
+proptest! {
+    /// Counted minute by minute beside it: the deadline moves by exactly what was waited, and never past its maximum.
+    #[test]
+    fn the_deadline_moves_by_the_time_waited_and_never_past_its_maximum(
+        talks in proptest::collection::vec(
+            prop_oneof![Just(Talk::Ask), Just(Talk::Answer), Just(Talk::Escalate), (1..9i64).prop_map(Talk::Wait)],
+            0..40,
+        ),
+        escalates in any::<bool>(),
+        swept in any::<bool>(),
+    ) {
+        let mut request = pausing(escalates.then_some("all"));
+        let (mut minute, mut left, mut still, mut runs, mut escalated) = (0, 15, 15, false, false);
+        // `left`: minutes until the deadline; `still`: minutes that may yet be waited; `runs`: a question is open.
+        for talk in talks.into_iter().chain([Talk::Wait(8); 8]) {
+            match talk {
+                Talk::Ask if left > 0 => {
+                    request = does(request, Event::Question, minute);
+                    runs = still > 0;
+                }
+                Talk::Answer => {
+                    request = does(request, Event::Answered, minute);
+                    runs = false;
+                }
+                Talk::Escalate if left > 0 && escalates && !escalated => {
+                    request = does(request, Event::Escalate, minute);
+                    (left, escalated) = (15, true);
+                }
+                Talk::Ask | Talk::Escalate => {}
+                Talk::Wait(minutes) => for _minute in 0..minutes {
+                    minute += 1;
+                    if runs { still -= 1 } else { left -= 1 }
+                    runs = runs && still > 0;
+                    if left == 0 && escalates && !escalated {
+                        (left, escalated) = (15, true);
+                        // Whoever did not sweep at this minute would give the next people their time later.
+                        request = does(request, Event::Tick, minute);
+                    } else if swept {
+                        request = does(request, Event::Tick, minute);
+                    }
+                },
+            }
+            let open = left > 0;
+            prop_assert_eq!(request.clone().step(Event::Tick, at(minute)).expect("time").request.state.is_final(), !open);
+            if open {
+                let due = request.state.due().expect("pending");
+                prop_assert!(due <= at(15 * if escalates { 3 } else { 2 }), "{due} is past the maximum");
+                prop_assert_eq!(request.clone().step(Event::Tick, at(minute)).expect("time").request.state.stopped().is_some(), runs);
+            } else {
+                break;
+            }
+        }
+        prop_assert!(left <= 0, "every request ends");
+    }
 }

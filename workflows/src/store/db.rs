@@ -383,6 +383,11 @@ impl Faults {
         Self { left: Some(Arc::new(AtomicI64::new(n))), after }
     }
 
+    /// How many commits are to be made until one fails; nothing where none will.
+    pub fn left(&self) -> Option<i64> {
+        self.left.as_ref().map(|left| left.load(Ordering::Relaxed))
+    }
+
     fn strikes(&self) -> bool {
         self.left.as_ref().is_some_and(|left| left.fetch_sub(1, Ordering::Relaxed) == 1)
     }

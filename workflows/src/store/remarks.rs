@@ -60,6 +60,13 @@ pub struct Remark {
     pub answer: Option<(String, Timestamp)>,
 }
 
+impl Remark {
+    /// Whether it is a question that nobody answered yet.
+    pub fn is_open_question(&self) -> bool {
+        self.kind == RemarkKind::Question && self.answer.is_none()
+    }
+}
+
 fn remark(row: &Row) -> Result<Remark, StoreError> {
     let kind = row.text("kind")?;
     let known = RemarkKind::ALL.into_iter().find(|one| one.as_str() == kind);

@@ -28,6 +28,7 @@ mod audit;
 mod chat;
 mod crash;
 mod digests;
+mod pause;
 mod people;
 mod races;
 mod sessions;

@@ -38,6 +38,27 @@ fn the_form_of_the_file() {
     case("at_most = \"4h\"", "at_most = 4", "4", "`at_most` is a number", "write a text in quotes");
     case("at_most = \"4h\"", "at_most = \"4 foo\"", "\"4 foo\"", "not a length of time", "");
     case("within = \"10m\"", "within = \"soon\"", "\"soon\"", "not a length of time", "");
+    case(
+        "within = \"10m\"",
+        "within = \"10m\", pause_for_questions = \"yes\"",
+        "\"yes\"",
+        "`pause_for_questions` is a text",
+        "`true` or `false`, without quotes",
+    );
+    case(
+        "within = \"10m\"",
+        "within = \"10m\", pause_for_question = true",
+        "pause_for_question",
+        "not a key of approval",
+        "write `pause_for_questions`",
+    );
+    case(
+        "{ from = \"group:dba\", within = \"24h\" }",
+        "{ from = \"group:dba\", within = \"24h\", pause_for_questions = true }",
+        "true",
+        "no clock is stopped for it",
+        "leave `pause_for_questions` out",
+    );
     case("name = \"scratch\"", "name = \" scratch\"", "\" scratch", "without space around it", "");
     case("who = \"group:dba\"", "who = []", "[]", "nobody may ask", "group:");
     case(

@@ -80,7 +80,7 @@ pub(super) fn wish(escalated: bool) -> Request {
     let route = policy(WORLD).route(&ask("bob@example.com", &prod, Access::Write, 4, false), now()).unwrap();
     let mut request = Request::new(identity("bob@example.com"), what, "INC-42".to_owned(), route.needs, now());
     if let State::Pending { until, .. } = request.state {
-        request.state = State::Pending { until, escalated, votes: Votes::default() };
+        request.state = State::Pending { until, escalated, votes: Votes::default(), pause: None };
     }
     request
 }
