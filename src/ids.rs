@@ -2,20 +2,12 @@
 
 use std::str::FromStr;
 
+pub use console::documents::short;
+
 use crate::failure::Failure;
 
 /// Fewer characters name too much by chance.
 const FEWEST: usize = 6;
-/// How many of an id's last characters a table shows. The first ones are the time, and alike in all that is new.
-const SHOWN: usize = 8;
-
-/// The form of an id that tables show. It is accepted wherever an id is.
-pub fn short(id: &impl ToString) -> String {
-    let text = id.to_string();
-    let Some((prefix, digits)) = text.split_once('_') else { return text };
-    let from = digits.len().saturating_sub(SHOWN);
-    format!("{prefix}_{}", digits.get(from..).unwrap_or(digits))
-}
 
 /// An id that was given whole, if it was.
 pub fn whole<T: FromStr>(given: &str) -> Option<T> {

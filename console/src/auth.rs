@@ -1,6 +1,7 @@
 //! Who is calling. Asked on each call, because a token can be revoked at any moment; nothing is remembered.
 
 use axum::extract::{FromRequestParts, Request, State};
+use axum::http::HeaderValue;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use axum::middleware::Next;
@@ -9,8 +10,13 @@ use workflows::identity::Authenticated;
 use workflows::secret::Secret;
 use workflows::told::{Fault, Told};
 
+use crate::page::digest::Which;
+use crate::page::sign::{self, Came};
 use crate::problem::Problem;
 use crate::routes::App;
+
+/// What a 401 asks for.
+pub(crate) const CHALLENGE: HeaderValue = HeaderValue::from_static("Bearer realm=\"countersign\"");
 
 /// The person who is calling. A handler that takes one cannot run for nobody.
 pub(crate) struct Caller(pub(crate) Authenticated);
@@ -25,12 +31,36 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     }
 }
 
-/// Stands before every route that is not open to all.
+/// Stands before every route of the API that is not open to all.
 pub(crate) async fn guard(State(app): State<App>, mut request: Request, next: Next) -> Result<Response, Problem> {
     let token = bearer(&request)?;
     let who = app.workflows.authenticate(&token).await.map_err(refused)?;
     request.extensions_mut().insert(who);
     Ok(next.run(request).await)
+}
+
+/// Stands before every page. Only the cookie counts, and whoever has none that serves is shown the form for signing in.
+pub(crate) async fn guard_page(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    let kept = app.browser.kept(request.headers()).map(|token| Secret::new(token.to_owned()));
+    let (came, found) = match kept {
+        None => (Came::WithNothing, Err(Problem::unauthorized("nobody is signed in"))),
+        Some(token) => (Came::WithToken, authenticate(&app, &token).await),
+    };
+    match found {
+        Ok(who) => {
+            request.extensions_mut().insert(who);
+            next.run(request).await
+        }
+        Err(problem) => sign::instead(request.headers(), &Which::among(request.uri()), &problem, came),
+    }
+}
+
+/// Whose token it is, at this moment.
+pub(crate) async fn authenticate(app: &App, token: &Secret<String>) -> Result<Authenticated, Problem> {
+    if !is_token(token.reveal()) {
+        return Err(Problem::unauthorized("that is no token of Countersign"));
+    }
+    app.workflows.authenticate(token).await.map_err(refused)
 }
 
 fn bearer(request: &Request) -> Result<Secret<String>, Problem> {

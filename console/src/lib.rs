@@ -8,6 +8,7 @@ pub mod documents;
 mod extract;
 mod gauges;
 mod openapi;
+mod page;
 mod problem;
 mod routes;
 mod seam;

@@ -2,10 +2,13 @@
 
 use utoipa::OpenApi;
 use utoipa::openapi::path::Operation;
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
+};
 use utoipa::openapi::{ContentBuilder, OpenApi as Document, Ref, RefOr, ResponseBuilder};
 
 use crate::api::{accounts, digest, evidence, grants, people, requests, sessions, system};
+use crate::page;
 use crate::problem::Problem;
 use crate::routes::{Guard, inventory};
 
@@ -41,6 +44,11 @@ use crate::routes::{Guard, inventory};
         digest::show,
         digest::csv,
         digest::review,
+        page::digest::show,
+        page::digest::review,
+        page::sign::sign_in,
+        page::sign::sign_out,
+        page::style,
         evidence::audit,
         evidence::explain,
     ),
@@ -49,6 +57,7 @@ use crate::routes::{Guard, inventory};
 struct Api;
 
 const SCHEME: &str = "token";
+const COOKIE: &str = "cookie";
 
 /// The whole document.
 pub fn document() -> Document {
@@ -59,6 +68,9 @@ pub fn document() -> Document {
         .build();
     let components = document.components.get_or_insert_default();
     components.security_schemes.insert(SCHEME.to_owned(), SecurityScheme::Http(scheme).into());
+    let words = "What the form for signing in leaves in a browser. Without TLS its name has no `__Host-`.";
+    let cookie = ApiKey::Cookie(ApiKeyValue::with_description("__Host-countersign", words));
+    components.security_schemes.insert(COOKIE.to_owned(), SecurityScheme::ApiKey(cookie).into());
     for entry in inventory() {
         let Some(item) = document.paths.paths.get_mut(entry.path) else { continue };
         let operation = if entry.method == "GET" { item.get.as_mut() } else { item.post.as_mut() };
@@ -70,18 +82,29 @@ pub fn document() -> Document {
 }
 
 fn describe(operation: &mut Operation, guard: Guard) {
-    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+    let json =
+        ("application/problem+json", ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build());
+    let html = ("text/html", ContentBuilder::new().build());
+    let is_page = operation.tags.iter().flatten().any(|tag| tag == "page");
+    let (kind, content) = if is_page { html } else { json };
     let problem = |words: &str| {
         let response = ResponseBuilder::new().description(words);
-        RefOr::T(response.content("application/problem+json", content.clone()).build())
+        RefOr::T(response.content(kind, content.clone()).build())
     };
     let responses = &mut operation.responses.responses;
-    responses.insert("default".to_owned(), problem("It was not done; `detail` says why, `hint` what to do."));
-    match guard {
-        Guard::Open => {}
-        Guard::Person => {
-            responses.insert("401".to_owned(), problem("Nobody is signed in."));
-            operation.security = Some(vec![SecurityRequirement::new::<_, [&str; 0], _>(SCHEME, [])]);
-        }
-    }
+    responses.insert(
+        "default".to_owned(),
+        problem(if is_page {
+            "It was not done; the page says why, and what to do."
+        } else {
+            "It was not done; `detail` says why, `hint` what to do."
+        }),
+    );
+    let scheme = match guard {
+        Guard::Open => return,
+        Guard::Person => SCHEME,
+        Guard::Page => COOKIE,
+    };
+    responses.insert("401".to_owned(), problem("Nobody is signed in."));
+    operation.security = Some(vec![SecurityRequirement::new::<_, [&str; 0], _>(scheme, [])]);
 }

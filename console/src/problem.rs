@@ -8,6 +8,8 @@ use tracing::{error, info};
 use utoipa::ToSchema;
 use workflows::told::{Fault, Told};
 
+use crate::auth::CHALLENGE;
+
 /// Why a call was not done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({"type": "about:blank", "title": "Forbidden", "status": 403,
@@ -90,7 +92,7 @@ impl IntoResponse for Problem {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if status == StatusCode::UNAUTHORIZED {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"countersign\""));
+            headers.insert(header::WWW_AUTHENTICATE, CHALLENGE);
         }
         response
     }

@@ -20,6 +20,8 @@ pub use crate::api::accounts::Proof;
 use crate::api::{accounts, digest, evidence, grants, people, requests, sessions, system};
 use crate::documents::{Explanation, Gateway};
 use crate::gauges::Gauges;
+use crate::page;
+use crate::page::browser::Browser;
 use crate::problem::Problem;
 
 /// Says what `person` would meet with a text at a target, by this policy at this moment. The composition root gives it,
@@ -35,6 +37,7 @@ pub type Prove = Arc<dyn Fn(Chat, &str, &str) -> Proof + Send + Sync>;
 pub(crate) struct App {
     pub(crate) workflows: Workflows,
     pub(crate) gauges: Gauges,
+    pub(crate) browser: Browser,
     pub(crate) postgres: Option<Gateway>,
     pub(crate) explain: Option<Explain>,
     pub(crate) proof: Option<Prove>,
@@ -48,6 +51,8 @@ pub enum Guard {
     Open,
     /// Whoever signed in. What they may see or do is the verb's to say.
     Person,
+    /// The same for a browser: it is known by its cookie, and shown a form where it has none.
+    Page,
 }
 
 /// A route: for tests that go through all of them.
@@ -68,7 +73,7 @@ fn row(method: &'static str, path: &'static str, guard: Guard, handler: MethodRo
 }
 
 fn table() -> Vec<Row> {
-    use Guard::{Open, Person};
+    use Guard::{Open, Page, Person};
     vec![
         row("GET", "/healthz", Open, get(system::healthz)),
         row("GET", "/openapi.json", Open, get(system::openapi)),
@@ -98,6 +103,11 @@ fn table() -> Vec<Row> {
         row("GET", "/v1/digest", Person, get(digest::show)),
         row("GET", "/v1/digest.csv", Person, get(digest::csv)),
         row("POST", "/v1/digests/{id}/review", Person, post(digest::review)),
+        row("GET", "/digest", Page, get(page::digest::show)),
+        row("POST", "/digest/{id}/review", Page, post(page::digest::review)),
+        row("POST", "/digest/sign-in", Open, post(page::sign::sign_in)),
+        row("POST", "/digest/sign-out", Open, post(page::sign::sign_out)),
+        row("GET", "/page.css", Open, get(page::style)),
         row("GET", "/v1/audit", Person, get(evidence::audit)),
         row("POST", "/v1/explain", Person, post(evidence::explain)),
     ]
@@ -114,15 +124,17 @@ const MAX_BODY: usize = 1024 * 1024;
 const LONGEST_CALL: std::time::Duration = std::time::Duration::from_mins(1);
 
 pub(crate) fn router(app: App) -> Router {
-    let (mut open, mut guarded) = (Router::new(), Router::new());
+    let (mut open, mut guarded, mut pages) = (Router::new(), Router::new(), Router::new());
     for (entry, handler) in table() {
         match entry.guard {
             Guard::Open => open = open.route(entry.path, handler),
             Guard::Person => guarded = guarded.route(entry.path, handler),
+            Guard::Page => pages = pages.route(entry.path, handler),
         }
     }
     guarded
         .route_layer(middleware::from_fn_with_state(app.clone(), crate::auth::guard))
+        .merge(pages.route_layer(middleware::from_fn_with_state(app.clone(), crate::auth::guard_page)))
         .merge(open)
         .fallback(nothing_here)
         .method_not_allowed_fallback(not_like_this)
@@ -147,7 +159,8 @@ async fn in_time(request: axum::extract::Request, next: Next) -> Response {
     answered.unwrap_or_else(|_| Problem::ours("the call took longer than 60 s and was given up").into_response())
 }
 
-/// Nothing here is a page: browsers shall neither show, keep, guess nor frame it.
+/// Browsers shall neither keep, guess nor frame what is here, and show only the pages, which say themselves what may be in
+/// them.
 const CAUTION: [(HeaderName, HeaderValue); 5] = [
     (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
     (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'")),
@@ -157,6 +170,9 @@ const CAUTION: [(HeaderName, HeaderValue); 5] = [
 ];
 
 async fn cautious(mut response: Response) -> Response {
-    response.headers_mut().extend(CAUTION);
+    let headers = response.headers_mut();
+    for (name, value) in CAUTION {
+        headers.entry(name).or_insert(value);
+    }
     response
 }

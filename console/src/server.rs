@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::connection::Door;
 use crate::documents::Gateway;
 use crate::gauges::Gauges;
+use crate::page::browser::Browser;
 use crate::routes::{App, Explain, Prove, router};
 
 /// Why the API cannot listen.
@@ -46,6 +47,7 @@ pub struct Console {
     at: SocketAddr,
     workflows: Workflows,
     gauges: Gauges,
+    browser: Browser,
     postgres: Option<Gateway>,
     explain: Option<Explain>,
     proof: Option<Prove>,
@@ -67,7 +69,8 @@ impl Console {
         let failed = |source: io::Error| BindError::Listen { at: config.listen, words: words(&source), source };
         let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
         let at = listener.local_addr().map_err(failed)?;
-        Ok(Self { listener, at, workflows, gauges, postgres: None, explain: None, proof: None, hooks: Router::new() })
+        let (browser, hooks) = (Browser::of(&config), Router::new());
+        Ok(Self { listener, at, workflows, gauges, browser, postgres: None, explain: None, proof: None, hooks })
     }
 
     /// Says where the gateway for PostgreSQL listens, so that `countersign connect` finds it.
@@ -106,8 +109,8 @@ impl Console {
     /// Serves until it is told to stop. Long polls are answered then; other calls are finished first.
     pub async fn run(self, stop: CancellationToken) -> Result<(), RunError> {
         info!(console.at = %self.at, "the API listens on {}", self.at);
-        let Self { listener, workflows, gauges, postgres, explain, proof, hooks, .. } = self;
-        let app = App { workflows, gauges, postgres, explain, proof, stop: stop.clone() };
+        let Self { listener, workflows, gauges, browser, postgres, explain, proof, hooks, .. } = self;
+        let app = App { workflows, gauges, browser, postgres, explain, proof, stop: stop.clone() };
         axum::serve(Door::new(listener), router(app).merge(hooks))
             .with_graceful_shutdown(stop.cancelled_owned())
             .await

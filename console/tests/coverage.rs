@@ -1,6 +1,8 @@
 //! Every route, by enumeration: it is documented, it has a line in the table, and it refuses whoever did not sign in.
 
 #[cfg(test)]
+mod pages;
+#[cfg(test)]
 mod table;
 #[cfg(test)]
 mod world;
@@ -33,12 +35,15 @@ fn the_document_says_which_routes_need_a_token() {
     let document = serde_json::to_value(document()).expect("JSON");
     for route in inventory() {
         let operation = &document["paths"][route.path][route.method.to_lowercase()];
-        let guarded = operation["security"][0]["token"].is_array() && operation["responses"]["401"].is_object();
-        assert_eq!(guarded, route.guard == Guard::Person, "{}", route.path);
+        for (scheme, guard) in [("token", Guard::Person), ("cookie", Guard::Page)] {
+            let needed = operation["security"][0][scheme].is_array() && operation["responses"]["401"].is_object();
+            assert_eq!(needed, route.guard == guard, "{}", route.path);
+        }
         assert!(operation["responses"]["default"].is_object(), "{}", route.path);
         assert!(operation["summary"].is_string() || operation["description"].is_string(), "{}", route.path);
     }
     assert_eq!(document["components"]["securitySchemes"]["token"]["scheme"], "bearer");
+    assert_eq!(document["components"]["securitySchemes"]["cookie"]["in"], "cookie");
 }
 
 #[test]
@@ -48,17 +53,18 @@ fn every_route_has_its_line_in_the_table() {
     assert_eq!(served, listed);
     for (route, case) in inventory().iter().flat_map(|route| CASES.iter().map(move |case| (route, case))) {
         if (route.method, route.path) == (case.method, case.path) {
-            assert_eq!(route.guard == Guard::Open, case.other == Other::Open, "{}", case.path);
+            assert_eq!(route.guard == Guard::Open, case.other.is_open(), "{}", case.path);
             assert_eq!(case.path.contains("{id}"), !case.id.is_empty(), "{}", case.path);
         }
     }
 }
 
 #[test]
-fn only_health_document_and_metrics_are_open() {
+fn only_what_shows_nothing_of_anybody_is_open() {
     let open: Vec<&str> =
         inventory().iter().filter(|route| route.guard == Guard::Open).map(|route| route.path).collect();
-    assert_eq!(open, ["/healthz", "/openapi.json", "/metrics"]);
+    let expected = ["/healthz", "/openapi.json", "/metrics", "/digest/sign-in", "/digest/sign-out", "/page.css"];
+    assert_eq!(open, expected);
 }
 
 #[tokio::test]
@@ -73,13 +79,17 @@ async fn nobody_gets_anything_from_a_guarded_route() {
         "Authorization: cst_0123456789abcdef\r\n",
         "Authorization: Bearer cst_0123456789abcdef\r\nAuthorization: Bearer cst_0123456789abcdee\r\n",
         "Cookie: token=cst_0123456789abcdef\r\n",
+        "Cookie: countersign=cst_0123456789abcdef\r\n",
     ];
-    for case in CASES.iter().filter(|case| case.other != Other::Open) {
+    for case in CASES.iter().filter(|case| !case.other.is_open()) {
+        let kind = if case.path.starts_with("/v1/") { "application/problem+json" } else { "text/html" };
         let path = case.path.replace("{id}", &format!("{}_01JD8Z0000000000000000000A", case.id));
         for headers in wrong {
             let (status, answer) = world.call(case.method, &path, headers, case.body).await;
             assert_eq!(status, 401, "{} {path} with {headers:?}\n{answer}", case.method);
-            assert!(answer.contains("application/problem+json") && answer.contains("\"status\":401"), "{answer}");
+            assert!(answer.contains(kind), "{answer}");
+            assert_eq!(answer.contains("\"status\":401"), kind == "application/problem+json", "{answer}");
+            assert_eq!(answer.contains("type=\"password\""), kind == "text/html", "{answer}");
             assert!(answer.to_lowercase().contains("www-authenticate: bearer"), "{answer}");
             assert!(!answer.contains("cst_0123456789"), "a token is never repeated");
         }
@@ -131,6 +141,8 @@ async fn another_person_learns_and_changes_nothing() {
         let (status, answer) = world.call_as("mallory", case.method, &path, case.body).await;
         let expected = match case.other {
             Other::Open | Other::OwnOnly => 200,
+            Other::SentOn => 303,
+            Other::NotSignedIn => 401,
             Other::Missing => 404,
             Other::Refused => 403,
         };

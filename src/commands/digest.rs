@@ -1,6 +1,6 @@
 //! `digest`: the week of those whom one manages, what needs a decision first.
 
-use console::documents::{Action, Digest, DigestContent, FiledDigest, Line, Section};
+use console::documents::{Digest, DigestContent, FiledDigest, Line, Section, hours};
 
 use super::Desk;
 use crate::cli::DigestArgs;
@@ -69,19 +69,10 @@ fn actions(content: &DigestContent) -> String {
     let more = if content.more_actions > 0 { format!(" ({} more)", content.more_actions) } else { String::new() };
     let mut text = format!("\nTo decide{more}\n");
     for action in &content.actions {
-        let command = command(action).map(|command| format!("\n      {command}")).unwrap_or_default();
+        let command = action.command().map(|command| format!("\n      {command}")).unwrap_or_default();
         text.extend(["  ", &plain::line(&action.words), &command, "\n"]);
     }
     text
-}
-
-/// What to type for it, where a command does it; a proposal is a change of the file.
-fn command(action: &Action) -> Option<String> {
-    match action.verb.as_str() {
-        "revoke" => Some(format!("countersign revoke {} --because 'not used'", short(&action.about))),
-        "review" => Some(format!("countersign requests show {}", short(&action.about))),
-        _ => None,
-    }
 }
 
 fn table(screen: &Screen, content: &DigestContent) -> String {
@@ -105,15 +96,6 @@ fn table(screen: &Screen, content: &DigestContent) -> String {
     let left = usize::try_from(content.lines).unwrap_or(usize::MAX).saturating_sub(rows.len());
     let more = if left > 0 { format!("{left} more: --csv\n") } else { String::new() };
     format!("\n{}{more}", screen.table(&header, rows))
-}
-
-/// "2.5 h"; what is less than a tenth of an hour is told in minutes.
-fn hours(seconds: u64) -> String {
-    match seconds {
-        0 => "-".to_owned(),
-        1..360 => format!("{} min", seconds.div_ceil(60)),
-        _ => format!("{}.{} h", seconds / 3_600, seconds % 3_600 / 360),
-    }
 }
 
 fn part(section: &Section) -> String {

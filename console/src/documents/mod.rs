@@ -9,6 +9,7 @@ mod grant;
 mod people;
 mod request;
 mod session;
+mod words;
 
 use std::fmt;
 
@@ -28,6 +29,7 @@ pub use request::{
     AccessBody, ApproveBody, Asked, BecauseBody, Quorum, Request, RequestList, State, Subject, Terms, Vote,
 };
 pub use session::{Session, SessionEnd, SessionList, Totals};
+pub use words::{hours, short};
 
 /// A moment: RFC 3339 in UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ToSchema)]

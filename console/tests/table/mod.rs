@@ -6,12 +6,23 @@
 pub(crate) enum Other {
     /// The route is open to all.
     Open,
+    /// The same, and it only sends a browser on.
+    SentOn,
+    /// The same, and what they bring opens nothing.
+    NotSignedIn,
     /// An answer about themselves only: nothing of the owner's in it.
     OwnOnly,
     /// 404: they may not even know that it exists.
     Missing,
     /// 403: it is known to exist, and not for them.
     Refused,
+}
+
+impl Other {
+    /// Whether somebody who did not sign in may call it.
+    pub(crate) fn is_open(self) -> bool {
+        matches!(self, Self::Open | Self::SentOn | Self::NotSignedIn)
+    }
 }
 
 /// How to call a route.
@@ -23,7 +34,7 @@ pub(crate) struct Case {
     pub(crate) path: &'static str,
     /// What `{id}` begins with; empty where there is none.
     pub(crate) id: &'static str,
-    /// The JSON body; empty for none.
+    /// The body; empty for none.
     pub(crate) body: &'static str,
     /// What another person gets.
     pub(crate) other: Other,
@@ -36,7 +47,7 @@ const fn case(method: &'static str, path: &'static str, id: &'static str, body: 
 const WHY: &str = r#"{"because": "INC-42"}"#;
 
 /// One line a route.
-pub(crate) const CASES: [Case; 30] = [
+pub(crate) const CASES: [Case; 35] = [
     case("GET", "/healthz", "", "", Other::Open),
     case("GET", "/openapi.json", "", "", Other::Open),
     case("GET", "/metrics", "", "", Other::Open),
@@ -72,6 +83,11 @@ pub(crate) const CASES: [Case; 30] = [
     case("GET", "/v1/digest", "", "", Other::Missing),
     case("GET", "/v1/digest.csv", "", "", Other::Missing),
     case("POST", "/v1/digests/{id}/review", "dig", "", Other::Missing),
+    case("GET", "/digest", "", "", Other::Missing),
+    case("POST", "/digest/{id}/review", "dig", "", Other::Missing),
+    case("POST", "/digest/sign-in", "", "token=cst_0123456789abcdef", Other::NotSignedIn),
+    case("POST", "/digest/sign-out", "", "", Other::SentOn),
+    case("GET", "/page.css", "", "", Other::Open),
     case("GET", "/v1/audit", "", "", Other::Refused),
     case(
         "POST",

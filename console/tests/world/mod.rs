@@ -1,4 +1,5 @@
-//! A real engine on a store of its own, a served console, and people: ada asks, grace and linus approve, mallory may nothing.
+//! A real engine on a store of its own, a served console, and people: ada asks, grace and linus approve, mallory may
+//! nothing, and audrey reads the audit log.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -18,6 +19,8 @@ use workflows::target::Access;
 use workflows::{Faults, Workflows};
 
 const POLICY: &str = r#"
+auditors = ["audrey@example.com"]
+
 [[target]]
 name = "orders-prod"
 protocol = "postgres"
@@ -29,7 +32,7 @@ login.read = { user = "cs_read", password = "env:CANARY_READ" }
 login.write = { user = "cs_write", password = "env:CANARY_WRITE" }
 
 [group]
-orders = ["ada@example.com", "grace@example.com"]
+orders = ["ada@example.com", "grace@example.com", "linus@example.com"]
 dba = ["grace@example.com", "linus@example.com"]
 
 [digest]
@@ -59,12 +62,17 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn start() -> Self {
+        Self::with(Clock::System, Config { listen: "127.0.0.1:0".parse().expect("an address"), ..Config::default() })
+            .await
+    }
+
+    pub(crate) async fn with(clock: Clock, config: Config) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let workflows = engine(&folder).await;
+        let workflows = engine(&folder, clock).await;
         let (mut tokens, mut people, mut ids) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        for name in ["ada", "grace", "linus", "mallory"] {
+        for name in ["ada", "grace", "linus", "mallory", "audrey"] {
             let full = format!("{name}@example.com");
-            let issued = workflows.issue("test", &full, Span::hours(1), "test").await.expect("a token");
+            let issued = workflows.issue("test", &full, Span::hours(14 * 24), "test").await.expect("a token");
             if name == "ada" {
                 ids.insert("tok", issued.id.to_string());
             }
@@ -72,8 +80,6 @@ impl World {
             tokens.insert(name, issued.token.reveal().clone());
         }
         let session = session_of_ada(&workflows, &people["ada"], &people["grace"], &mut ids).await;
-        let config =
-            Config { listen: "127.0.0.1:0".parse().expect("an address"), behind_tls_proxy: false, public: None };
         let console = Console::bind(config, workflows.clone(), Gauges::new()).await.expect("bound");
         let console =
             console.with_proof(std::sync::Arc::new(|_, state: &str, _| console::Proof::Say(state.to_owned())));
@@ -98,7 +104,8 @@ impl World {
         let mut stream = TcpStream::connect(self.at).await.expect("connected");
         let size = body.len();
         let head = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}");
-        let request = format!("{head}Content-Type: application/json\r\nContent-Length: {size}\r\n\r\n{body}");
+        let kind = if is_page(path) { "application/x-www-form-urlencoded" } else { "application/json" };
+        let request = format!("{head}Content-Type: {kind}\r\nContent-Length: {size}\r\n\r\n{body}");
         // The server may answer and hang up before it has read a body that is too long.
         let _hung_up = stream.write_all(request.as_bytes()).await;
         let mut answer = Vec::new();
@@ -108,8 +115,15 @@ impl World {
         (status.unwrap_or_else(|| panic!("no status for {method} {path} in {answer:?}")), answer)
     }
 
+    /// Calls as a program does, or for a page as a browser that is signed in.
     pub(crate) async fn call_as(&self, who: &str, method: &str, path: &str, body: &str) -> (u16, String) {
-        self.call(method, path, &format!("Authorization: Bearer {}\r\n", self.tokens[who]), body).await
+        let token = &self.tokens[who];
+        let headers = if is_page(path) {
+            format!("Cookie: countersign={token}\r\nOrigin: http://localhost\r\n")
+        } else {
+            format!("Authorization: Bearer {token}\r\n")
+        };
+        self.call(method, path, &headers, body).await
     }
 
     pub(crate) async fn json_as(&self, who: &str, method: &str, path: &str, body: &str) -> (u16, serde_json::Value) {
@@ -135,7 +149,11 @@ impl World {
     }
 }
 
-async fn engine(folder: &TempDir) -> Workflows {
+fn is_page(path: &str) -> bool {
+    path.starts_with("/digest")
+}
+
+async fn engine(folder: &TempDir, clock: Clock) -> Workflows {
     let at = |name: &str| folder.path().join(name);
     let config = engine::Config {
         store: StoreConfig { url: format!("sqlite:{}", at("store.db").display()) },
@@ -144,7 +162,7 @@ async fn engine(folder: &TempDir) -> Workflows {
         policy: Policy::parse(POLICY).expect("a policy"),
         faults: Faults::default(),
     };
-    Workflows::start(config, Clock::System).await.expect("started")
+    Workflows::start(config, clock).await.expect("started")
 }
 
 /// Ada asks, grace agrees, ada connects: one of everything.
