@@ -1,8 +1,21 @@
 //! Chat, end to end: people in a strict Slack on one side, real psql and PostgreSQL on the other.
 
+mod chart;
 mod discord;
+mod doctor;
+mod expiry;
+mod guild;
+mod killed;
+mod long;
+mod matrix;
 mod office;
+mod promises;
+mod races;
+mod sign_in;
 mod speed;
+mod threads;
+mod trouble;
+mod vendors;
 mod ways;
 
 use std::time::Duration;
@@ -46,7 +59,7 @@ async fn a_denial_says_why_on_the_card_in_psql_and_to_whoever_asked() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nobody_decides_alone_or_unlinked_or_as_a_guest() {
+async fn g10_nobody_decides_alone_or_unlinked_or_as_a_guest() {
     let office = Office::open().await;
     office.slack.slash(&user("grace"), CHANNEL, "/access", "orders-prod read 1h because INC-1").await;
     let card = office.card("grace wants READ").await;
@@ -91,7 +104,7 @@ async fn twenty_clicks_at_once_make_one_grant() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_long_statement_is_approved_only_where_all_of_it_was_read() {
+async fn g8_a_long_statement_is_approved_only_where_all_of_it_was_read() {
     let office = Office::open().await;
     let mut psql = office.session().await;
     let long = format!("DELETE FROM order_items /* {} */;", "x y ".repeat(3_000));

@@ -1,9 +1,11 @@
-//! Programs: a driver that does much more on the wire than psql, through the whole product.
+//! Programs: a driver that does much more on the wire than psql, through the whole product; and vendors' own clients, which
+//! read what the product sends to chat.
 
 use std::path::Path;
 use std::process::Stdio;
 
-use tokio::io::{AsyncBufReadExt, BufReader};
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::Command;
 use workflows::clock::Span;
 use workflows::target::Access;
@@ -36,4 +38,25 @@ async fn a_program_with_psycopg_sees_what_postgresql_would_say() {
     world.approve("linus", world.held().await.id).await;
     assert_eq!(lines.next_line().await.expect("a line").as_deref(), Some("done"), "see its traceback above");
     assert!(child.wait().await.expect("an end").success());
+}
+
+/// Has a program in `tests/drivers` read something; nothing where its module is not there, and then it says so.
+pub async fn read_by(script: &str, module: &str, asked: &Value) -> Option<Value> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let python = root.join("target/drivers/bin/python");
+    let import = Command::new(&python).args(["-c", &format!("import {module}")]).stderr(Stdio::null()).status().await;
+    if !import.is_ok_and(|status| status.success()) {
+        eprintln!("skipped: there is no {module} in target/drivers; `.ci/setup drivers` brings it");
+        return None;
+    }
+    let mut command = Command::new(&python);
+    let command = command.arg("-B").arg(root.join("tests/drivers").join(script));
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true).spawn().expect("python");
+    let mut input = child.stdin.take().expect("its input");
+    // It may end before it has read all of it; its own words then say why.
+    drop(input.write_all(format!("{asked}\n").as_bytes()).await);
+    drop(input);
+    let output = child.wait_with_output().await.expect("an end");
+    assert!(output.status.success(), "see its traceback above");
+    Some(serde_json::from_slice(&output.stdout).expect("what was read"))
 }

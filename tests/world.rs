@@ -304,10 +304,21 @@ impl World {
 
     /// Another node on the same file and store, with ports of its own.
     pub async fn beside(first: &Self) -> (JoinSet<anyhow::Result<()>>, Workflows) {
+        Self::beside_at(first, Clock::System).await
+    }
+
+    /// The same by a clock that both share.
+    pub async fn beside_at(first: &Self, clock: Clock) -> (JoinSet<anyhow::Result<()>>, Workflows) {
+        let (serving, ready) = Self::node_beside(first, clock).await;
+        (serving, ready.workflows)
+    }
+
+    /// The same, and where it listens.
+    pub async fn node_beside(first: &Self, clock: Clock) -> (JoinSet<anyhow::Result<()>>, Ready) {
         let port = format!("listen = \"{}\"", first.ready.console);
         let text = first.text().replace(&port, "listen = \"127.0.0.1:0\"");
-        let (ready, _stop, serving) = run(&text, Clock::System).await;
-        (serving, ready.workflows)
+        let (ready, _stop, serving) = run(&text, clock).await;
+        (serving, ready)
     }
 
     /// Runs one psql to its end; gives what it printed, and whether it worked.
@@ -375,6 +386,23 @@ pub fn spoken(event: &Event) -> String {
         Event::Note { text } => format!("note {text}\n"),
         Event::Masked { op, what, count } => format!("masked {op} {what} {count}\n"),
     }
+}
+
+/// A clock that goes by itself and that the test puts forward: what is tried again after a while needs time to pass, and
+/// nobody waits for the end of an hour.
+pub fn going_clock() -> (Clock, ManualClock, JoinSet<()>) {
+    let (clock, hand) = Clock::manual(Clock::System.now());
+    let (mut going, turned) = (JoinSet::new(), hand.clone());
+    going.spawn(async move {
+        let mut last = tokio::time::Instant::now();
+        loop {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            let now = tokio::time::Instant::now();
+            turned.advance(Span::from_micros(i64::try_from((now - last).as_micros()).expect("a short time")));
+            last = now;
+        }
+    });
+    (clock, hand, going)
 }
 
 /// Every file under a folder.

@@ -16,6 +16,8 @@ pub mod matrix;
 pub mod oncall;
 pub mod platform;
 pub mod render;
+#[cfg(test)]
+mod samples;
 pub mod slack;
 mod suggest;
 

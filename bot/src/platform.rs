@@ -181,8 +181,12 @@ pub trait Platform: Send + Sync + Debug {
     /// Writes a card anew.
     async fn revise(&self, at: &MessageRef, card: &Card) -> Result<(), PlatformError>;
 
-    /// Posts into the thread of a message; where there are no threads, as an answer to it.
-    async fn follow(&self, at: &MessageRef, card: &Card) -> Result<MessageRef, PlatformError>;
+    /// Posts into the thread of a message; where there are no threads, as an answer to it. `mark` as for [`Platform::post`].
+    async fn follow(&self, at: &MessageRef, card: &Card, mark: &str) -> Result<MessageRef, PlatformError>;
+
+    /// Looks below a message for what was posted there with this mark; nothing where the platform itself takes the same
+    /// twice as once.
+    async fn find_below(&self, at: &MessageRef, mark: &str) -> Result<Option<MessageRef>, PlatformError>;
 
     /// Answers so that only whoever acted sees it.
     async fn whisper(&self, back: &Back, card: &Card) -> Result<(), PlatformError>;

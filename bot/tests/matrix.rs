@@ -179,7 +179,7 @@ async fn deaf_in_an_encrypted_room(world: &World) {
 }
 
 async fn files_and_threads(world: &World, at: &MessageRef) {
-    let answer = world.bot.follow(at, &Card::saying(Tone::Over, "linus asks: why now?")).await.expect("said");
+    let answer = world.bot.follow(at, &Card::saying(Tone::Over, "linus asks: why now?"), "").await.expect("said");
     let seen = world.linus.event(&world.room, &answer.message).await;
     assert_eq!(seen["content"]["m.relates_to"]["rel_type"], "m.thread");
     assert_eq!(seen["content"]["m.relates_to"]["event_id"], json!(at.message));

@@ -1,7 +1,5 @@
 //! A company for a test: a world, its Slack, and people with linked accounts.
 
-use std::net::TcpListener;
-
 use workflows::clock::{Clock, ManualClock, Timestamp};
 use workflows::identity::{Chat, ChatUser};
 use workflows::secret::Secret;
@@ -45,7 +43,7 @@ impl Office {
         (Self::begin(Start { edits, clock, ..Start::default() }).await, hand)
     }
 
-    async fn begin(start: Start) -> Self {
+    pub async fn begin(start: Start) -> Self {
         let slack = FakeSlack::start().await;
         let names = ["ada", "alan", "edsger", "grace", "linus", "mallory"];
         for name in names {
@@ -55,8 +53,7 @@ impl Office {
         let mut members: Vec<&str> = ids.iter().map(String::as_str).collect();
         members.push("U0BOT");
         slack.add_channel(Channel::private(CHANNEL, "approvals", &members));
-        // The address has to be known before anything listens, since it stands in the file.
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port").port();
+        let port = super::guild::port();
         let public = format!("http://127.0.0.1:{port}");
         slack.allow_redirect(&format!("{public}/link/slack"));
         let table = format!(

@@ -56,24 +56,6 @@ async fn less_is_approved_and_what_is_asked_back_is_answered() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_changed_request_leaves_a_card_that_says_so() {
-    let office = Office::open().await;
-    office.types("ada", "/access", "orders-prod write 2h because INC-42").await;
-    let card = office.card("ada wants WRITE").await;
-    let own = office.dm("ada", "for 2h").await;
-    office.press("ada", &own, "Change…").await;
-    let form = office.slack.until_view(&user("ada"), |view| view.title() == "Ask for something else").await;
-    let values = [("target", "orders-prod"), ("level", "read"), ("span", "1h"), ("because", "only looking")];
-    office.slack.submit(&user("ada"), &form, &values).await;
-    // G7: what stood on the old card is not what a click on it would give.
-    office.changed(&card, "Superseded").await;
-    let late = office.slack.click(&user("linus"), &card, &card.buttons()[0].action_id).await;
-    assert!(late.is_acked());
-    office.told("linus", "it is too late").await;
-    office.card("only looking").await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_free_text_is_shown_before_it_is_asked() {
     let office = Office::open().await;
     office.slack.mention(&user("ada"), CHANNEL, "orders-prod for 30 min please, INC-9").await;
@@ -151,7 +133,7 @@ async fn an_account_is_linked_by_signing_in_and_typing_the_code() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn webhooks_count_when_slack_signed_them_and_once() {
+async fn g11_webhooks_count_when_slack_signed_them_and_once() {
     let office = Office::open_with(vec![(
         "app_token = \"file:@FOLDER@/app\"".to_owned(),
         "signing_secret = \"file:@FOLDER@/signing\"".to_owned(),
@@ -182,7 +164,7 @@ async fn webhooks_count_when_slack_signed_them_and_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_a_requester_writes_is_shown_and_not_obeyed() {
+async fn g9_what_a_requester_writes_is_shown_and_not_obeyed() {
     let office = Office::open().await;
     let nasty = "<!channel> <@U0LINUS> <https://evil.example|click> `x` *b* @here\u{202e}gnp.exe ``` </pre>";
     let mut psql = office.session().await;
@@ -303,7 +285,7 @@ async fn a_card_that_was_deleted_comes_back_when_it_has_something_to_say() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn somebody_who_is_deactivated_meanwhile_decides_nothing() {
+async fn g10_somebody_who_is_deactivated_meanwhile_decides_nothing() {
     let office = Office::open().await;
     office.types("ada", "/access", "orders-prod write 1h because INC-42").await;
     let card = office.card("ada wants WRITE").await;

@@ -83,6 +83,7 @@ pub async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Resp
             Err(refusal) => (refusal.status, refusal.body.clone()),
         };
         world.log.push(Logged { route: route.clone(), path: path.clone(), body: said, status, answer });
+        headers.push(("date", world.date()));
         (outcome, headers)
     });
     finish(&outcome, &headers)

@@ -37,6 +37,7 @@ pub fn world(base: String, socket_url: String) -> World {
         consents: Consents::default(),
         rates: Rates::default(),
         down: false,
+        skew: 0,
         latency: Duration::ZERO,
         log: Vec::new(),
         failures: Vec::new(),
@@ -256,6 +257,11 @@ impl FakeDiscord {
     /// Every request waits so long before anything happens.
     pub fn set_latency(&self, latency: Duration) {
         self.change(|world| world.latency = latency);
+    }
+
+    /// Discord's clock is before the machine's by so many seconds.
+    pub fn set_skew(&self, seconds: i64) {
+        self.change(|world| world.skew = seconds);
     }
 
     /// What HELLO asks for, on connections to come.

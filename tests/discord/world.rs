@@ -160,6 +160,8 @@ pub struct World {
     pub consents: Consents,
     pub rates: Rates,
     pub down: bool,
+    /// So many seconds is Discord's clock before the machine's.
+    pub skew: i64,
     pub latency: Duration,
     pub log: Vec<Logged>,
     /// What people were told when the application failed them.
@@ -195,6 +197,12 @@ impl World {
     pub fn bot(&self) -> u64 {
         // A bot made today has the id of its application.
         self.app.id
+    }
+
+    /// What time it is here, as a header says it.
+    pub fn date(&self) -> String {
+        let now = Timestamp::from_second(Timestamp::now().as_second() + self.skew).expect("a moment");
+        now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
     }
 
     pub fn home(&self) -> &Guild {
@@ -238,7 +246,8 @@ impl World {
     pub fn guild_json(&self, id: u64) -> Value {
         let guild = &self.guilds[&id];
         let roles = guild.roles.keys().map(|role| self.role_json(id, *role)).collect::<Vec<_>>();
-        let owner = guild.members.keys().next().copied().unwrap_or_default();
+        // A bot owns no guild that people made.
+        let owner = guild.members.keys().copied().find(|one| *one != self.bot()).unwrap_or_default();
         json!({
             "id": text_of(id), "name": guild.name, "icon": null, "description": null, "splash": null,
             "discovery_splash": null, "banner": null, "owner_id": text_of(owner), "application_id": null,
@@ -280,7 +289,11 @@ impl World {
             });
         } else {
             json["position"] = json!(0);
-            json["permission_overwrites"] = json!([]);
+            let rule = json!({
+                "id": text_of(self.bot()), "type": 1, "allow": (channel.bot & !USUAL).to_string(),
+                "deny": (USUAL & !channel.bot).to_string(),
+            });
+            json["permission_overwrites"] = if channel.bot == USUAL { json!([]) } else { json!([rule]) };
             json["topic"] = Value::Null;
             json["nsfw"] = json!(false);
         }

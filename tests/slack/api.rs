@@ -152,7 +152,7 @@ async fn called(
         (state.switches.latency, state.switches.unavailable)
     };
     tokio::time::sleep(latency).await;
-    if down {
+    if down || shared.stops_at(&format!("{method} arrives")) {
         return (StatusCode::SERVICE_UNAVAILABLE, "the service is down").into_response();
     }
     let mishap = shared.lock().mishaps.get_mut(&method).and_then(std::collections::VecDeque::pop_front);
@@ -161,11 +161,12 @@ async fn called(
     }
     let base = shared.base();
     let wire = shared.wire.to_string();
-    let (answer, lost) = shared.edit(|state| {
+    let (answer, along, lost) = shared.edit(|state| {
         let (args, found) = match read(&method, &verb, &uri, &headers, &body) {
             Ok(args) => (args.0.clone(), Ok(args)),
             Err(refused) => (Map::new(), Err(refused)),
         };
+        let along = along(state, &method, found.as_ref().ok().and_then(|args| bearer(&headers, args)));
         let answer = found.and_then(|args| match mishap {
             Some(Mishap::Error(error)) => refuse(error),
             Some(Mishap::Slow(seconds)) => Err(Refused::Slow(seconds)),
@@ -177,13 +178,13 @@ async fn called(
             Err(Refused::Slow(_)) => (Some("ratelimited".to_owned()), Vec::new()),
         };
         state.calls.push(Call { method: method.clone(), args: Value::Object(args), error, messages });
-        (answer, matches!(mishap, Some(Mishap::Lost)))
+        (answer, along, matches!(mishap, Some(Mishap::Lost)))
     });
     if lost {
         return (StatusCode::BAD_GATEWAY, "<html>").into_response();
     }
     let no_charset = headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/json");
-    match answer {
+    let mut response = match answer {
         Ok(mut value) => {
             value["ok"] = json!(true);
             if no_charset && verb == Method::POST {
@@ -192,7 +193,29 @@ async fn called(
             Json(value).into_response()
         }
         Err(refused) => refused.into_response(),
+    };
+    response.headers_mut().extend(along);
+    response
+}
+
+/// What Slack says beside its answer: what time it is, what the token may do, and what of that the method wants.
+fn along(state: &State, method: &str, token: Option<&str>) -> HeaderMap {
+    let now = jiff::Timestamp::from_second(state.seconds()).expect("a moment");
+    let mut along = HeaderMap::new();
+    let mut say = |name: &'static str, value: &str| along.insert(name, value.parse().expect("plain text"));
+    say("date", &now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string());
+    let scopes = match token {
+        Some(token) if token == state.app.bot_token => &state.app.scopes,
+        Some(token) if token == state.app.app_token => &state.app.app_scopes,
+        Some(_) | None => return along,
+    };
+    if !state.app.revoked {
+        say("x-oauth-scopes", &scopes.iter().map(String::as_str).collect::<Vec<_>>().join(","));
+        if let Some(scope) = terms(method).and_then(|terms| terms.scope) {
+            say("x-accepted-oauth-scopes", scope);
+        }
     }
+    along
 }
 
 impl IntoResponse for Refused {

@@ -301,6 +301,9 @@ pub(super) fn permalink(state: &mut State, args: &Args) -> Answer {
 /// POST to a response URL: five times, for thirty minutes.
 pub(super) async fn respond(With(shared): With<Arc<Shared>>, Path(id): Path<String>, body: Bytes) -> Response {
     let said = serde_json::from_slice::<Value>(&body).unwrap_or(Value::Null);
+    if shared.stops_at("an answer arrives") {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    }
     let done = shared.edit(|state| {
         let now = state.now();
         let Some(hook) = state.hooks.get_mut(&id) else { return Err("used_url".to_owned()) };
@@ -327,6 +330,9 @@ pub(super) async fn respond(With(shared): With<Arc<Shared>>, Path(id): Path<Stri
         }
         Ok(())
     });
+    if shared.stops_at("an answer is done") {
+        return StatusCode::BAD_GATEWAY.into_response();
+    }
     match done {
         Ok(()) => (StatusCode::OK, "ok").into_response(),
         Err(error) => (StatusCode::NOT_FOUND, error).into_response(),

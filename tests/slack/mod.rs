@@ -26,7 +26,7 @@ mod workspace;
 mod world;
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -50,6 +50,10 @@ pub const ACK: Duration = Duration::from_secs(3);
 /// How long a trigger lives, in microseconds.
 pub const TRIGGER: i64 = 3_000_000;
 
+/// Is told each step by name; where it says so, the world stops there: what comes is not heard, what was done is not
+/// answered.
+type Witness = Box<dyn Fn(&str) -> bool + Send + Sync>;
+
 /// A running Slack. Clones are the same one; it ends with the last of them.
 #[derive(Clone)]
 pub struct FakeSlack {
@@ -66,9 +70,15 @@ struct Shared {
     web: SocketAddr,
     wire: SocketAddr,
     http: reqwest::Client,
+    witness: OnceLock<Witness>,
 }
 
 impl Shared {
+    /// Whether the world stops at this step.
+    fn stops_at(&self, step: &str) -> bool {
+        self.witness.get().is_some_and(|witness| witness(step))
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         // A test that panicked while it read must not hide behind a second panic.
         self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
@@ -121,6 +131,7 @@ impl FakeSlack {
             web: web.local_addr().expect("an address"),
             wire: wire.local_addr().expect("an address"),
             http: reqwest::Client::builder().no_proxy().build().expect("a client"),
+            witness: OnceLock::new(),
         });
         shared.tasks.spawn(socket::serve(Arc::clone(&shared), wire));
         let running = Arc::new(Running { stop, web: tokio::sync::Mutex::new(Front::default()) });
@@ -201,6 +212,11 @@ impl FakeSlack {
             let listener = TcpListener::bind(self.shared.web).await.expect("the same port");
             self.front(listener).await;
         }
+    }
+
+    /// From now on each step is told before it happens (`… arrives`) and after it did (`… is done`).
+    pub fn witness(&self, witness: impl Fn(&str) -> bool + Send + Sync + 'static) {
+        assert!(self.shared.witness.set(Box::new(witness)).is_ok(), "there is one already");
     }
 
     /// Each answer of the Web API comes this much later.

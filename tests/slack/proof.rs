@@ -224,6 +224,34 @@ async fn the_web_api_refuses_what_slack_refuses() {
 }
 
 #[tokio::test]
+async fn each_answer_says_what_the_token_may_do_and_what_time_it_is() {
+    let slack = workspace().await;
+    let said = async |token: &str, method: &str, name: &str| {
+        let sent = slack.shared.http.post(format!("{}/{method}", slack.api())).bearer_auth(token).send().await;
+        let headers = sent.expect("an answer").headers().clone();
+        headers.get(name).map(|value| value.to_str().expect("text").to_owned())
+    };
+    let bot = "xoxb-test-bot-token";
+    let scopes = said(bot, "auth.test", "x-oauth-scopes").await.expect("there");
+    assert!(scopes.split(',').any(|scope| scope == "chat:write"), "{scopes}");
+    assert_eq!(said(bot, "auth.test", "x-accepted-oauth-scopes").await, None, "it needs none");
+    // Also where the call itself is refused.
+    assert_eq!(said(bot, "chat.postMessage", "x-accepted-oauth-scopes").await.as_deref(), Some("chat:write"));
+    let app = said("xapp-test-app-token", "apps.connections.open", "x-oauth-scopes").await;
+    assert_eq!(app.as_deref(), Some("connections:write"));
+    assert_eq!(said("xoxb-another", "auth.test", "x-oauth-scopes").await, None);
+    let date = async || {
+        let date = said(bot, "auth.test", "date").await.expect("there");
+        jiff::fmt::rfc2822::parse(&date).expect("a date").timestamp().as_second()
+    };
+    let before = date().await;
+    slack.advance(Duration::from_secs(1_000));
+    assert!((1_000..1_030).contains(&(date().await - before)));
+    slack.change(|state| state.app.revoked = true);
+    assert_eq!(said(bot, "auth.test", "x-oauth-scopes").await, None);
+}
+
+#[tokio::test]
 async fn text_alone_takes_the_blocks_of_a_message_away() {
     let slack = workspace().await;
     let posted = call(

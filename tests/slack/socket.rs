@@ -223,7 +223,11 @@ async fn talk(shared: &Shared, socket: &mut WebSocketStream<TcpStream>, orders: 
                 None => return,
             },
             frame = socket.next() => match frame {
-                Some(Ok(Frame::Text(text))) => shared.edit(|state| state.heard(text.as_str())),
+                Some(Ok(Frame::Text(text))) => {
+                    if shared.stops_at("an acknowledgement arrives") { return }
+                    shared.edit(|state| state.heard(text.as_str()));
+                    if shared.stops_at("an acknowledgement is done") { return }
+                }
                 Some(Ok(Frame::Close(_)) | Err(_)) | None => return,
                 // Pings are answered by the library.
                 Some(Ok(_)) => {}

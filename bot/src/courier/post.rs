@@ -5,13 +5,13 @@ use std::fmt::Write as _;
 use sha2::{Digest, Sha256};
 use tracing::{info, warn};
 use workflows::clock::Span;
-use workflows::engine::{CardRow, Turn};
+use workflows::engine::{CardRow, RemarkKind, Turn};
 use workflows::id::RequestId;
 use workflows::identity::{Chat, ChatUser};
 
 use super::subject::Subject;
 use super::{Courier, Post, TellError, roles};
-use crate::card::Card;
+use crate::card::{Card, Tone};
 use crate::event::{MessageRef, Place};
 use crate::platform::{Fitness, PlatformError};
 
@@ -19,6 +19,15 @@ use crate::platform::{Fitness, PlatformError};
 const ROUNDS: usize = 6;
 /// Whoever posts a card has this long; a call to a platform takes less.
 const POSTING: Span = Span::seconds(20);
+
+/// Whether a message says what was to be said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fresh {
+    /// It was posted just now.
+    Posted,
+    /// Somebody posted it some time ago.
+    Found,
+}
 
 /// A short hash of what a card says.
 fn hash(card: &Card) -> String {
@@ -46,7 +55,7 @@ impl Courier {
     pub(crate) async fn put(&self, post: &Post, place: &Place, subject: Subject) -> Result<(), TellError> {
         let platform = &post.platform;
         let about = subject.about();
-        let row = self.workflows.plan_card(&about, subject.role(), platform.chat(), &place.0).await?;
+        let row = self.workflows.plan_card(&about, &subject.role(), platform.chat(), &place.0).await?;
         let key = row.id.to_string();
         let mut there = at(&row);
         let mut shown = row.shown.clone();
@@ -69,9 +78,12 @@ impl Courier {
                     }
                 }
                 None => {
-                    let message = self.post_once(post, place, &row, &card).await?;
-                    self.workflows.card_posted(row.id, &message.message, &now).await?;
-                    there = Some(message);
+                    let (message, fresh) = self.post_once(post, place, &row, &card).await?;
+                    // What was found may be older than what the card says by now, so it is written anew.
+                    let says = if fresh == Fresh::Posted { now } else { String::new() };
+                    self.workflows.card_posted(row.id, &message.message, &says).await?;
+                    (there, shown) = (Some(message), Some(says));
+                    continue;
                 }
             }
             shown = Some(now);
@@ -86,14 +98,15 @@ impl Courier {
         place: &Place,
         row: &CardRow,
         card: &Card,
-    ) -> Result<MessageRef, TellError> {
+    ) -> Result<(MessageRef, Fresh), TellError> {
         let (platform, key) = (&post.platform, row.id.to_string());
+        let fresh = |posted: MessageRef| (posted, Fresh::Posted);
         let posted = match self.workflows.take_card(row.id, POSTING).await? {
-            Turn::First => platform.post(place, card, &key).await,
+            Turn::First => platform.post(place, card, &key).await.map(fresh),
             // Somebody may have posted it without living to note where.
             Turn::Again => match platform.find(place, &key).await {
-                Ok(Some(found)) => Ok(found),
-                Ok(None) => platform.post(place, card, &key).await,
+                Ok(Some(found)) => Ok((found, Fresh::Found)),
+                Ok(None) => platform.post(place, card, &key).await.map(fresh),
                 Err(error) => Err(error),
             },
             Turn::Taken => return Err(TellError::Busy),
@@ -111,9 +124,14 @@ impl Courier {
             if row.chat != post.platform.chat() || row.message.is_none() {
                 continue;
             }
-            // Questions and reminders stay as they were.
+            // Lists, drafts and what was said in a thread stay as they were.
             let Some(subject) = Subject::of(&row) else { continue };
-            match self.put(post, &Place(row.place.clone()), subject).await {
+            let written = if self.is_overheard(post, &row.place).await? {
+                self.withhold(post, &row, subject).await
+            } else {
+                self.put(post, &Place(row.place.clone()), subject).await
+            };
+            match written {
                 // One place that is gone keeps no other from being told.
                 Err(TellError::Platform(error)) if !error.passes() => {
                     warn!("the card about `{about}` in {} can't be rewritten: {error}", row.chat);
@@ -124,21 +142,77 @@ impl Courier {
         Ok(())
     }
 
+    /// Rewrites the questions about a request, where somebody is still asked for an answer to them.
+    pub(super) async fn rewrite_questions(&self, post: &Post, id: RequestId) -> Result<(), TellError> {
+        let remarks = self.workflows.remarks(id).await?;
+        for question in remarks.iter().filter(|one| one.kind == RemarkKind::Question) {
+            let posted = self.workflows.cards_about(&question.id.to_string()).await?;
+            for row in posted.iter().filter(|row| row.chat == post.platform.chat() && row.message.is_some()) {
+                match self.put(post, &Place(row.place.clone()), Subject::Question(id, question.id)).await {
+                    Err(TellError::Platform(error)) if !error.passes() => {
+                        warn!("the question `{}` in {} can't be rewritten: {error}", question.id, row.chat);
+                    }
+                    other => other?,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether people of another company read a place by now. Nobody else reads a conversation with one person.
+    async fn is_overheard(&self, post: &Post, place: &str) -> Result<bool, TellError> {
+        let ours = [&post.channel, &post.alarms].into_iter().flatten().find(|one| one.0 == place);
+        let Some(place) = ours else { return Ok(false) };
+        Ok(post.platform.fitness(place).await? == Fitness::Shared)
+    }
+
+    /// Takes back what a card says, since others read it by now; whoever has to decide gets a card of their own.
+    async fn withhold(&self, post: &Post, row: &CardRow, subject: Subject) -> Result<(), TellError> {
+        let words =
+            "Not shown here any more: this channel is shared with another company. Whoever is asked was written to.";
+        let card = Card::saying(Tone::Over, words);
+        let says = hash(&card);
+        if let Some(message) = at(row).filter(|_| row.shown.as_deref() != Some(says.as_str())) {
+            warn!("the channel `{}` of {} is shared by now: its card is emptied", row.place, row.chat);
+            post.platform.revise(&message, &card).await?;
+            self.workflows.card_revised(row.id, &says).await?;
+        }
+        let Subject::Asked(id) = subject else { return Ok(()) };
+        let Some(request) = self.workflows.read_request(id).await? else { return Ok(()) };
+        if !request.state.is_final() {
+            for name in self.workflows.people_asked(&request) {
+                self.put_to(post, &name, subject).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Says something in the threads of the cards on which others decide about a request. `once` names what is said: a
     /// notice that is told again, because another platform was away, says nothing twice.
     pub(crate) async fn follow(&self, post: &Post, id: RequestId, once: &str, card: &Card) -> Result<(), TellError> {
         let chat = post.platform.chat();
         for row in self.workflows.cards_about(&id.to_string()).await? {
-            let ours = row.chat == chat && row.role == Subject::Asked(id).role();
+            let ours = row.chat == chat && row.role == roles::ASKED;
             let (true, Some(message)) = (ours, at(&row)) else { continue };
+            if self.is_overheard(post, &row.place).await? {
+                continue;
+            }
             let said = self.workflows.plan_card(once, roles::SAID, chat, &row.place).await?;
             if said.message.is_some() {
                 continue;
             }
-            if self.workflows.take_card(said.id, POSTING).await? == Turn::Taken {
-                return Err(TellError::Busy);
-            }
-            match post.platform.follow(&message, card).await {
+            let (platform, key) = (&post.platform, said.id.to_string());
+            let before = match self.workflows.take_card(said.id, POSTING).await? {
+                Turn::First => Ok(None),
+                Turn::Again => platform.find_below(&message, &key).await,
+                Turn::Taken => return Err(TellError::Busy),
+            };
+            let posted = match before {
+                Ok(Some(found)) => Ok(found),
+                Ok(None) => platform.follow(&message, card, &key).await,
+                Err(error) => Err(error),
+            };
+            match posted {
                 Ok(posted) => self.workflows.card_posted(said.id, &posted.message, &hash(card)).await?,
                 Err(error) => {
                     self.workflows.yield_card(said.id).await?;

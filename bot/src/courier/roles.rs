@@ -6,8 +6,8 @@ pub(crate) const ASKED: &str = "asked";
 pub(crate) const OWN: &str = "own";
 /// Whoever holds a grant.
 pub(crate) const HELD: &str = "held";
-/// The same, shortly before its end.
-pub(crate) const SOON: &str = "soon";
+/// The same, shortly before its end, which follows: one that was extended ends soon once more.
+pub(crate) const SOON: &str = "soon:";
 /// Everybody who is concerned when the glass was broken.
 pub(crate) const ALARM: &str = "alarm";
 /// A manager.

@@ -1,7 +1,10 @@
 //! What a card is about, and for whom: from it follow the row that it is kept in and what it says.
 
+use std::borrow::Cow;
+
 use workflows::engine::{CardRow, RemarkKind};
 use workflows::id::{DigestId, GrantId, QuestionId, RequestId};
+use workflows::request::State;
 use workflows::shown::visible;
 
 use super::{Courier, Post, TellError, roles};
@@ -33,21 +36,20 @@ impl Subject {
         match self {
             Self::Asked(id) | Self::Own(id) => id.to_string(),
             Self::Question(_, id) => id.to_string(),
-            Self::Held(id) | Self::Alarm(id) => id.to_string(),
-            Self::Soon(id, end) => format!("{id}:{end}"),
+            Self::Held(id) | Self::Alarm(id) | Self::Soon(id, _) => id.to_string(),
             Self::Digest(id) => id.to_string(),
         }
     }
 
     /// The role in the card's row.
-    pub(super) const fn role(self) -> &'static str {
+    pub(super) fn role(self) -> Cow<'static, str> {
         match self {
-            Self::Asked(_) => roles::ASKED,
-            Self::Own(_) | Self::Question(..) => roles::OWN,
-            Self::Held(_) => roles::HELD,
-            Self::Soon(..) => roles::SOON,
-            Self::Alarm(_) => roles::ALARM,
-            Self::Digest(_) => roles::DIGEST,
+            Self::Asked(_) => Cow::Borrowed(roles::ASKED),
+            Self::Own(_) | Self::Question(..) => Cow::Borrowed(roles::OWN),
+            Self::Held(_) => Cow::Borrowed(roles::HELD),
+            Self::Soon(_, end) => Cow::Owned(format!("{}{end}", roles::SOON)),
+            Self::Alarm(_) => Cow::Borrowed(roles::ALARM),
+            Self::Digest(_) => Cow::Borrowed(roles::DIGEST),
         }
     }
 
@@ -59,7 +61,10 @@ impl Subject {
             roles::HELD => row.about.parse().ok().map(Self::Held),
             roles::ALARM => row.about.parse().ok().map(Self::Alarm),
             roles::DIGEST => row.about.parse().ok().map(Self::Digest),
-            _ => None,
+            other => {
+                let end = other.strip_prefix(roles::SOON)?.parse().ok()?;
+                row.about.parse().ok().map(|grant| Self::Soon(grant, end))
+            }
         }
     }
 }
@@ -70,11 +75,7 @@ impl Courier {
         match subject {
             Subject::Asked(id) => self.request_card(post, id, Reader::Asked, key).await,
             Subject::Own(id) => self.request_card(post, id, Reader::Own, key).await,
-            Subject::Question(request, id) => {
-                let card = self.question_card(request, id).await?;
-                let answer = render::button(Verb::Answer, "Answer…", "Answer the question", key);
-                Ok(card.map(|card| Card { buttons: vec![answer], ..card }))
-            }
+            Subject::Question(request, id) => self.question_to_answer(request, id, key).await,
             Subject::Held(id) => Ok(self.workflows.read_grant(id).await?.map(|grant| render::grant(&grant, key))),
             Subject::Soon(id, _) => {
                 Ok(self.workflows.read_grant(id).await?.map(|grant| render::reminder(&grant, key)))
@@ -89,6 +90,29 @@ impl Courier {
                 Ok(found.map(|(filed, digest)| render::digest(&digest, &filed, key)))
             }
         }
+    }
+
+    /// A question for whoever may answer it, as long as there is something to answer.
+    async fn question_to_answer(
+        &self,
+        request: RequestId,
+        id: QuestionId,
+        key: &str,
+    ) -> Result<Option<Card>, TellError> {
+        let Some(mut card) = self.question_card(request, id).await? else { return Ok(None) };
+        let remarks = self.workflows.remarks(request).await?;
+        let answer = remarks.into_iter().find(|one| one.id == id).and_then(|one| one.answer);
+        let asked = self.workflows.read_request(request).await?;
+        let open = asked.is_some_and(|request| matches!(request.state, State::Pending { .. }));
+        match answer {
+            Some((words, _)) => {
+                card.tone = Tone::Over;
+                card = card.with(Part::Quote("Answer", visible(&words)));
+            }
+            None if open => card.buttons.push(render::button(Verb::Answer, "Answer…", "Answer the question", key)),
+            None => card.tone = Tone::Over,
+        }
+        Ok(Some(card))
     }
 
     /// A question, without the way to answer it.

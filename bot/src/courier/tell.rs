@@ -23,7 +23,10 @@ impl Courier {
                 self.call(post, *request, notice, "asked as well: nobody has decided yet").await
             }
             Kind::Nudged { request } => self.call(post, *request, notice, "reminded: this still waits").await,
-            Kind::Changed { request } => self.rewrite(post, &request.to_string()).await,
+            Kind::Changed { request } => {
+                self.rewrite(post, &request.to_string()).await?;
+                self.rewrite_questions(post, *request).await
+            }
             Kind::Question { request, question } => self.question(post, *request, *question).await,
             Kind::Answered { request, question } => self.answered(post, *request, *question).await,
             Kind::Granted { grant } | Kind::Ended { grant } => self.grant(post, *grant).await,

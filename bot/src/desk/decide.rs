@@ -2,10 +2,11 @@
 
 use workflows::approval::{Repeat, Terms};
 use workflows::clock::Span;
-use workflows::engine::{Choice, Filter};
+use workflows::engine::{Choice, Filter, Remark, RemarkKind, VoteError};
 use workflows::grant::Grant;
 use workflows::id::{GrantId, QuestionId, RequestId};
-use workflows::request::{Request, State, What};
+use workflows::identity::Identity;
+use workflows::request::{Refused, Request, State, What};
 use workflows::shown::visible;
 use workflows::target::Access;
 
@@ -59,9 +60,7 @@ impl Desk {
         note: Option<String>,
     ) -> Answer {
         self.may_agree(known, id).await?;
-        let choice = Choice::Approve { terms, note };
-        let request =
-            self.courier.workflows.vote(&known.who, id, choice).await.map_err(|error| DeskError::of(&error))?;
+        let request = self.vote(known, id, Choice::Approve { terms, note }).await?;
         let words = match (&request.state, &request.what) {
             (State::Pending { .. }, _) => "Your approval counts; more people have to agree.".to_owned(),
             (_, What::Operation { .. }) => "Approved: it runs now, exactly as shown.".to_owned(),
@@ -69,6 +68,31 @@ impl Desk {
             (_, What::Access { .. }) => format!("Approved: {} was told how to connect.", visible(&request.by.name)),
         };
         good(words)
+    }
+
+    /// Votes; where the vote came too late, says what became of the request.
+    async fn vote(&self, known: &Known<'_>, id: RequestId, choice: Choice) -> Result<Request, DeskError> {
+        let workflows = &self.courier.workflows;
+        let denies = matches!(choice, Choice::Deny { .. });
+        let error = match workflows.vote(&known.who, id, choice).await {
+            Ok(request) => return Ok(request),
+            Err(error) => error,
+        };
+        if let VoteError::Refused(Refused::Settled(_)) = &error
+            && let Some(request) = workflows.read_request(id).await?
+        {
+            if request.replaced.is_some() {
+                let who = visible(&request.by.name);
+                return Err(DeskError::told(format!(
+                    "this request is superseded: {who} asks for something else by now, on a newer card; nothing was done"
+                )));
+            }
+            // It was this very vote, and whoever carried it out did not live to say so.
+            if known.again.is_some() && has_voted(&request.state, known.who.identity(), denies) {
+                return Ok(request);
+            }
+        }
+        Err(DeskError::of(&error))
     }
 
     /// Nobody agrees to a held text that was not shown to them in full (G8).
@@ -95,9 +119,7 @@ impl Desk {
     }
 
     pub(super) async fn deny(&self, known: &Known<'_>, id: RequestId, because: &str) -> Answer {
-        let choice = Choice::Deny { because: because.to_owned() };
-        let request =
-            self.courier.workflows.vote(&known.who, id, choice).await.map_err(|error| DeskError::of(&error))?;
+        let request = self.vote(known, id, Choice::Deny { because: because.to_owned() }).await?;
         good(format!("Denied; {} was told why.", visible(&request.by.name)))
     }
 
@@ -123,18 +145,25 @@ impl Desk {
     }
 
     pub(super) async fn ask_back(&self, known: &Known<'_>, id: RequestId, words: &str) -> Answer {
-        self.courier.workflows.question(&known.who, id, words).await.map_err(|error| DeskError::of(&error))?;
+        if !self.asked_back_before(known, id, words).await? {
+            self.courier.workflows.question(&known.who, id, words).await.map_err(|error| DeskError::of(&error))?;
+        }
         good("Asked; the answer comes into the thread.")
+    }
+
+    /// Whether the question was put the last time that this was worked on.
+    async fn asked_back_before(&self, known: &Known<'_>, id: RequestId, words: &str) -> Result<bool, DeskError> {
+        let Some(since) = known.again else { return Ok(false) };
+        let remarks = self.courier.workflows.remarks(id).await?;
+        let mine = |one: &Remark| one.kind == RemarkKind::Question && one.by == *known.who.identity();
+        Ok(remarks.iter().any(|one| mine(one) && one.at >= since && one.words == words))
     }
 
     /// `answer ID WORDS` as typed: the id is that of the request, and the question is the last one that is open.
     pub(super) async fn answer_typed(&self, known: &Known<'_>, id: &str, words: &str) -> Answer {
         let id = self.find_request(known, id).await?;
         let remarks = self.courier.workflows.remarks(id).await?;
-        let open = remarks
-            .iter()
-            .rev()
-            .find(|one| one.kind == workflows::engine::RemarkKind::Question && one.answer.is_none());
+        let open = remarks.iter().rev().find(|one| one.kind == RemarkKind::Question && one.answer.is_none());
         let question = open.ok_or_else(|| DeskError::told("nobody has asked anything about it"))?;
         self.answer_question(known, question.id, words).await
     }
@@ -190,6 +219,13 @@ impl Desk {
     /// Asks for more time. The sessions go on meanwhile, and not beyond the end that they have.
     pub(super) async fn extend(&self, known: &Known<'_>, id: GrantId, span: Span, because: Option<&str>) -> Answer {
         let why = because.unwrap_or("more time for the same work");
+        if let Some(grant) = self.courier.workflows.read_grant(id).await? {
+            let (target, access) = (grant.target, grant.access);
+            let what = What::Access { target, access, span, extends: Some(id), emergency: false };
+            if let Some(asked) = self.asked_before(known, None, &what, why).await? {
+                return Ok(Some(self.was_asked(&asked)));
+            }
+        }
         let asked =
             self.courier.workflows.extend(&known.who, id, span, why).await.map_err(|error| DeskError::of(&error))?;
         Ok(Some(self.was_asked(&asked)))
@@ -202,15 +238,23 @@ impl Desk {
             return Ok(true);
         }
         let remarks = self.courier.workflows.remarks(request.id).await?;
-        let read = |one: &workflows::engine::Remark| {
-            one.kind == workflows::engine::RemarkKind::Read && one.by == *known.who.identity()
-        };
+        let read = |one: &Remark| one.kind == RemarkKind::Read && one.by == *known.who.identity();
         Ok(remarks.iter().any(read))
     }
 
     /// When something ends, for sentences.
     pub(super) fn until(grant: &Grant) -> String {
         utc(grant.until)
+    }
+}
+
+fn has_voted(state: &State, who: &Identity, denies: bool) -> bool {
+    match state {
+        State::Pending { votes, .. } | State::Approved { votes, .. } | State::Spent { votes, .. } => {
+            !denies && votes.list().iter().any(|vote| vote.by == *who)
+        }
+        State::Denied { by, .. } => denies && by == who,
+        State::Withdrawn { .. } | State::Lapsed { .. } => false,
     }
 }
 

@@ -142,3 +142,16 @@ pub(super) fn delegate(key: &str) -> Form {
     let person = field("person", "Whom", "One of those who may decide", Need::Required, FieldKind::Person);
     form(FormName::Delegate, key, "Ask somebody else", "Ask", vec![person])
 }
+
+/// Each form, with what it can be filled in with already.
+#[cfg(test)]
+pub(crate) fn every() -> Vec<Form> {
+    use crate::render::tests::{access, request_for};
+
+    let why = "INC-42: the job is stuck <!channel> @everyone\n".repeat(30);
+    let asked = request_for(access(Access::Write), &why);
+    let span = Span::hours(2);
+    let empty = [question("KEY"), answer("KEY"), deny("KEY"), revoke("KEY"), extend("KEY"), delegate("KEY")];
+    let less = [less(Access::Admin, span, "KEY"), less(Access::Read, Span::minutes(10), "KEY")];
+    [request(None, "")].into_iter().chain(edit(&asked, "KEY")).chain(less).chain(empty).collect()
+}

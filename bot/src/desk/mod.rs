@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
-use workflows::clock::Span;
+use workflows::clock::{Span, Timestamp};
 use workflows::engine::{AuthenticateError, Letter};
 use workflows::identity::{Authenticated, ChatUser};
 use workflows::told::Told;
@@ -25,6 +25,8 @@ use crate::courier::{Courier, Post};
 use crate::event::{Action, Back, Event};
 use crate::inbox::Inbox;
 use crate::platform::{PlatformError, Standing};
+#[cfg(test)]
+pub(crate) use forms::every as every_form;
 
 /// A letter is given up by its claim after this, and taken up again.
 const LEASE: Span = Span::seconds(15);
@@ -73,6 +75,8 @@ pub(crate) struct Known<'a> {
     pub(crate) post: &'a Post,
     pub(crate) who: Authenticated,
     pub(crate) back: Back,
+    /// Since when this may have been carried out already, by somebody who did not live to say so.
+    pub(crate) again: Option<Timestamp>,
 }
 
 impl Known<'_> {
@@ -134,7 +138,8 @@ impl Desk {
         let _in_time = tokio::time::timeout(Duration::from_secs(5), rest).await;
     }
 
-    /// Works on one letter. The verbs are safe to repeat, so one that was worked on and not noted does no harm.
+    /// Works on one letter. One that was worked on and not noted does no harm: the verbs are safe to repeat, and those that
+    /// are not look first ([`Desk::asked_before`]).
     async fn take(&self, letter: Letter) {
         let done = match self.courier.post_of(letter.chat) {
             Some(post) => self.work(post, &letter).await,
@@ -170,15 +175,15 @@ impl Desk {
             | Action::Pressed { .. }
             | Action::Submitted { .. }
             | Action::About { .. }
-            | Action::Home => self.act(post, event).await,
+            | Action::Home => self.act(post, event, (letter.tries > 1).then_some(letter.at)).await,
         };
         self.answer(post, &back, answer, letter.tries).await
     }
 
-    async fn act(&self, post: &Post, event: Event) -> Answer {
+    async fn act(&self, post: &Post, event: Event, again: Option<Timestamp>) -> Answer {
         let Event { back, what } = event;
         let known = match self.known(post, &back).await {
-            Ok(who) => Known { post, who, back },
+            Ok(who) => Known { post, who, back, again },
             Err(DeskError::Told(card)) if matches!(what, Action::Home) => {
                 post.platform.home(&back.who.user, &card).await?;
                 return Ok(None);
@@ -269,7 +274,31 @@ impl Desk {
             ),
             Err(DeskError::Platform(error)) => {
                 warn!("{} did not take an answer: {error}", back.who.chat);
-                return !error.passes();
+                let title = back.who.chat.title();
+                match error {
+                    // Trying again does not help before somebody has put that in order.
+                    PlatformError::Scope(right) => Card::saying(
+                        Tone::Bad,
+                        format!(
+                            "{title} does not let Countersign do that: its app lacks the right `{right}`. Nothing was decided; \
+                             tell whoever looks after Countersign"
+                        ),
+                    ),
+                    error if error.passes() && tries < MOST_TRIES => return false,
+                    PlatformError::MessageGone
+                    | PlatformError::PlaceGone(..)
+                    | PlatformError::PersonGone(_)
+                    | PlatformError::Limited(_)
+                    | PlatformError::Token(_)
+                    | PlatformError::Invalid(_)
+                    | PlatformError::TooLate
+                    | PlatformError::Down(_) => Card::saying(
+                        Tone::Bad,
+                        format!(
+                            "{title} got in the way of that; look at the card, and do it again if nothing happened"
+                        ),
+                    ),
+                }
             }
         };
         match post.platform.whisper(back, &card).await {

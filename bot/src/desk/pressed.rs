@@ -196,8 +196,7 @@ pub(super) fn request_of(row: &CardRow) -> Result<RequestId, DeskError> {
 
 /// What a card is about, if it is a grant; a reminder is about a grant and one of its ends.
 pub(super) fn grant_of(row: &CardRow) -> Result<GrantId, DeskError> {
-    let id = row.about.split(':').next().unwrap_or_default();
-    id.parse().map_err(|_| DeskError::told("this button is not about an access"))
+    row.about.parse().map_err(|_| DeskError::told("this button is not about an access"))
 }
 
 /// What a card is about, if it is a question.

@@ -125,12 +125,35 @@ impl Desk {
         let workflows = &self.courier.workflows;
         let Wish { target, access, span, why, person, glass } = wish;
         let emergency = glass == Glass::Broken;
+        let what = What::Access { target: target.clone(), access, span, extends: None, emergency };
+        if let Some(asked) = self.asked_before(known, person.as_deref(), &what, &why).await? {
+            return Ok(self.was_asked(&asked));
+        }
         let ask = AccessAsk { target, access, span, why, emergency };
         let asked = match person {
             Some(name) => workflows.request_for(&known.who, &name, ask).await,
             None => workflows.request(&known.who, ask).await,
         };
         asked.map(|asked| self.was_asked(&asked)).map_err(|error| DeskError::of(&error))
+    }
+
+    /// What was asked the last time that this was worked on, if it was: by now it may be settled and over, so that the
+    /// engine would take it for something new. Of break-glass access there is no second anyway (G14).
+    pub(super) async fn asked_before(
+        &self,
+        known: &Known<'_>,
+        person: Option<&str>,
+        what: &What,
+        why: &str,
+    ) -> Result<Option<Asked>, DeskError> {
+        let Some(since) = known.again else { return Ok(None) };
+        let (workflows, name) = (&self.courier.workflows, person.unwrap_or(known.name()));
+        let all = Filter { open_only: false, limit: 1_000 };
+        let found = workflows.requests(&known.who, all).await.map_err(|error| DeskError::of(&error))?;
+        let same = |one: &Request| one.by.name == name && one.at >= since && one.what == *what && one.why == why;
+        let Some(request) = found.into_iter().find(same) else { return Ok(None) };
+        let people = workflows.people_asked(&request);
+        Ok(Some(Asked { request, grant: None, people }))
     }
 
     /// What became of an ask.

@@ -62,6 +62,15 @@ fn nonce(mark: &str) -> String {
     mark.chars().skip(from).collect()
 }
 
+pub(super) fn marked(body: &mut Value, mark: &str) {
+    let nonce = nonce(mark);
+    if !nonce.is_empty() {
+        put(body, "nonce", json!(nonce));
+        // Discord itself gives the first one back if it comes twice.
+        put(body, "enforce_nonce", json!(true));
+    }
+}
+
 impl Discord {
     /// Posts a message.
     pub(super) async fn write(
@@ -85,12 +94,7 @@ impl Discord {
         mark: &str,
     ) -> Result<MessageRef, PlatformError> {
         let Message { mut body, files } = message(card);
-        let nonce = nonce(mark);
-        if !nonce.is_empty() {
-            put(&mut body, "nonce", json!(nonce));
-            // Discord itself gives the first one back if it comes twice.
-            put(&mut body, "enforce_nonce", json!(true));
-        }
+        marked(&mut body, mark);
         self.write(place, &body, &files).await
     }
 

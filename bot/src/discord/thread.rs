@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::Discord;
 use super::api::{File, file_name};
 use super::components::{Message, message};
-use super::post::put;
+use super::post::{marked, put};
 use super::words::line;
 use crate::card::{Card, Tone};
 use crate::event::{MessageRef, Place};
@@ -86,9 +86,23 @@ impl Discord {
         self.write(&at.place, &body, files).await
     }
 
-    pub(super) async fn reply_card(&self, at: &MessageRef, card: &Card) -> Result<MessageRef, PlatformError> {
-        let Message { body, files } = message(card);
+    pub(super) async fn reply_card(
+        &self,
+        at: &MessageRef,
+        card: &Card,
+        mark: &str,
+    ) -> Result<MessageRef, PlatformError> {
+        let Message { mut body, files } = message(card);
+        marked(&mut body, mark);
         self.below(at, &card.title.words(), body, &files).await
+    }
+
+    /// Looks in the thread, and where there is none, among the answers.
+    pub(super) async fn find_reply(&self, at: &MessageRef, mark: &str) -> Result<Option<MessageRef>, PlatformError> {
+        match self.find_card(&Place(at.message.clone()), mark).await {
+            Ok(None) | Err(PlatformError::PlaceGone(..)) => self.find_card(&at.place, mark).await,
+            other => other,
+        }
     }
 
     pub(super) async fn attach_file(

@@ -242,12 +242,17 @@ impl Platform for Matrix {
         self.send(&at.place.0, &name, &render::card(card).edit(&at.message)).await.map(drop)
     }
 
-    async fn follow(&self, at: &MessageRef, card: &Card) -> Result<MessageRef, PlatformError> {
+    async fn follow(&self, at: &MessageRef, card: &Card, _mark: &str) -> Result<MessageRef, PlatformError> {
         let content = render::in_thread(render::card(card).content(), &at.message);
         let about_now = Clock::System.now().micros() / 1_000_000 / SAME_WITHIN;
         let name = once(&[&at.message, &content.to_string(), &about_now.to_string()]);
         let message = self.send(&at.place.0, &name, &content).await?;
         Ok(MessageRef { place: at.place.clone(), message })
+    }
+
+    async fn find_below(&self, _at: &MessageRef, _mark: &str) -> Result<Option<MessageRef>, PlatformError> {
+        // The homeserver gives the first event back where the same transaction comes twice.
+        Ok(None)
     }
 
     async fn whisper(&self, back: &Back, card: &Card) -> Result<(), PlatformError> {

@@ -43,15 +43,15 @@ pub fn grant(grant: &Grant, key: &str) -> Card {
     }
 }
 
-/// That it ends soon.
+/// That it ends soon. Once it has ended, nothing is left to press.
 pub fn reminder(grant: &Grant, key: &str) -> Card {
+    if grant.ended.is_some() {
+        return self::grant(grant, key);
+    }
     let target = grant.target.to_string();
     let summary = format!("Your {} access to {target} ends at {}.", grant.access, utc(grant.until));
     let title = Text::default().say("Your access to ").code(target.clone()).say(" ends ").moment(grant.until);
     let mut card = Card { title, ..Card::saying(Tone::Asking, summary) };
-    if grant.ended.is_some() {
-        return Card { tone: Tone::Over, ..card };
-    }
     if !grant.emergency {
         card.buttons.push(button(Verb::Extend, "Extend…", &format!("Ask for more time on {target}"), key));
     }

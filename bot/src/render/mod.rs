@@ -62,4 +62,4 @@ pub fn pages(text: &str) -> Vec<String> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

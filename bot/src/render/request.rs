@@ -199,6 +199,9 @@ fn agreed(request: &Request) -> String {
 /// Where it stands, as a sentence without dates.
 fn state_words(request: &Request) -> String {
     match &request.state {
+        State::Pending { .. } if request.state.stopped().is_some() => {
+            format!("Its clock is stopped: it waits for an answer of {}.", visible(&request.by.name))
+        }
         State::Pending { .. } => "It waits for a decision.".to_owned(),
         State::Approved { .. } | State::Spent { .. } => match &request.what {
             What::Access { emergency: true, .. } => "It was granted at once; a review is owed.".to_owned(),
@@ -274,7 +277,11 @@ fn pending(view: &View<'_>, reader: Reader) -> Text {
     for piece in pings(view, reader) {
         text = text.and(piece);
     }
-    if let Some(until) = view.until {
+    if let Some(latest) = request.state.stopped() {
+        let whom = visible(&request.by.name);
+        text = text.strong(format!("clock stopped, waiting for {whom}")).say(", until ").moment(latest);
+        text = text.say(" at the latest");
+    } else if let Some(until) = view.until {
         text = text.say("until ").moment(until);
     }
     let then: Vec<String> =

@@ -9,7 +9,7 @@ use workflows::engine::{History, Remark, RemarkKind};
 use workflows::grant::{Ended, Grant};
 use workflows::id::{GrantId, IdentityId, QuestionId, RequestId, SessionId};
 use workflows::identity::{Chat, ChatUser, Identity};
-use workflows::request::{Outcome, Request, State, What};
+use workflows::request::{Event, Outcome, Request, State, What};
 use workflows::target::Access;
 
 use super::*;
@@ -21,18 +21,19 @@ fn person(name: &str) -> Identity {
     Identity { id: IdentityId::new(), name: name.to_owned() }
 }
 
-fn request_for(what: What, why: &str) -> Request {
+pub(crate) fn request_for(what: What, why: &str) -> Request {
     let quorum = Quorum {
         rule: "orders".to_owned(),
         from: Who::Group("dba".to_owned()),
         people: 2,
         within: Span::minutes(15),
         then: Some(Who::OnCall("seniors".to_owned())),
+        pause: Span::minutes(15),
     };
     Request::new(person("ada@example.com"), what, why.to_owned(), Needs::one(quorum), NOW)
 }
 
-fn access(level: Access) -> What {
+pub(crate) fn access(level: Access) -> What {
     let target = "orders-prod".parse().unwrap();
     What::Access { target, access: level, span: Span::hours(1), extends: None, emergency: false }
 }
@@ -68,7 +69,11 @@ fn states(request: &Request) -> Vec<(&'static str, Request)> {
     let with = |state: State| Request { state, ..request.clone() };
     vec![
         ("pending", request.clone()),
-        ("half agreed", with(State::Pending { until: NOW.plus(Span::minutes(15)), escalated: true, votes: one })),
+        (
+            "half agreed",
+            with(State::Pending { until: NOW.plus(Span::minutes(15)), escalated: true, votes: one, pause: None }),
+        ),
+        ("asked back", request.clone().step(Event::Question, at).expect("pending").request),
         ("agreed", with(State::Spent { at, votes: both })),
         (
             "denied",
@@ -146,12 +151,10 @@ fn steady(text: &str) -> String {
     steady + rest
 }
 
-#[test]
-fn every_card_in_every_state_reads_as_it_did() {
-    let mut all = String::new();
-    let mut show = |title: &str, card: &Card| {
-        write!(all, "## {title}\n{}\n", steady(&outline(card))).unwrap();
-    };
+/// Every card in every state, by name.
+pub(crate) fn every() -> Vec<(String, Card)> {
+    let mut all = Vec::new();
+    let mut show = |title: &str, card: Card| all.push((title.to_owned(), card));
     let review = What::Review { target: "orders-prod".parse().unwrap(), grant: GrantId::new() };
     for (kind, request) in [
         ("access", request_for(access(Access::Write), "INC-42: stuck job")),
@@ -161,8 +164,8 @@ fn every_card_in_every_state_reads_as_it_did() {
         ("a review", request_for(review, "break-glass: the shop is down")),
     ] {
         for (state, request) in states(&request) {
-            show(&format!("{kind}, {state}, for those who decide"), &card_of(&request, Reader::Asked, &[]));
-            show(&format!("{kind}, {state}, for whoever asked"), &card_of(&request, Reader::Own, &[]));
+            show(&format!("{kind}, {state}, for those who decide"), card_of(&request, Reader::Asked, &[]));
+            show(&format!("{kind}, {state}, for whoever asked"), card_of(&request, Reader::Own, &[]));
         }
     }
     let mut request = request_for(operation("DELETE FROM orders"), "bulk write");
@@ -176,17 +179,17 @@ fn every_card_in_every_state_reads_as_it_did() {
         answer: Some(("those of May".to_owned(), NOW)),
     };
     let look = Remark { kind: RemarkKind::Claim, words: String::new(), answer: None, ..question.clone() };
-    show("asked back, answered and looked at", &card_of(&request, Reader::Asked, &[question, look]));
+    show("asked back, answered and looked at", card_of(&request, Reader::Asked, &[question, look]));
     let session = Terms { repeat: Repeat::InSession, ..Terms::default() };
     request.state = State::Spent { at: NOW, votes: votes(vec![vote("grace@example.com", session, None)]) };
     request.outcome = Some(Outcome { rows: 12_430, micros: 81_000, error: None });
-    show("let through, with its outcome", &card_of(&request, Reader::Asked, &[]));
+    show("let through, with its outcome", card_of(&request, Reader::Asked, &[]));
     request.outcome = Some(Outcome { rows: 0, micros: 2_000, error: Some("ERROR: deadlock detected".to_owned()) });
-    show("let through, and it failed", &card_of(&request, Reader::Asked, &[]));
+    show("let through, and it failed", card_of(&request, Reader::Asked, &[]));
     let nasty = "<!channel> `*_[x](https://evil.example)\u{202e}gnp\u{200b}\u{1b}[2J";
     show(
         "words that would be something else",
-        &card_of(&request_for(access(Access::Read), nasty), Reader::Asked, &[]),
+        card_of(&request_for(access(Access::Read), nasty), Reader::Asked, &[]),
     );
     let mut held = Grant {
         id: GrantId::new(),
@@ -200,15 +203,24 @@ fn every_card_in_every_state_reads_as_it_did() {
         reminded: false,
         ended: None,
     };
-    show("a grant", &grant(&held, "KEY"));
-    show("a grant that ends soon", &reminder(&held, "KEY"));
+    show("a grant", grant(&held, "KEY"));
+    show("a grant that ends soon", reminder(&held, "KEY"));
     let by = person("linus@example.com");
     held.ended = Some(Ended::Revoked { at: NOW, by, because: "done".to_owned() });
-    show("a grant that was taken back", &grant(&held, "KEY"));
+    show("a grant that was taken back", grant(&held, "KEY"));
     held.ended = Some(Ended::Expired { at: NOW });
-    show("a grant that is over", &grant(&held, "KEY"));
+    show("a grant that is over", grant(&held, "KEY"));
     let loud = Grant { emergency: true, ended: None, ..held };
-    show("break-glass", &alarm(&loud, Some(&request_for(access(Access::Write), "the shop is down")), "KEY"));
+    show("break-glass", alarm(&loud, Some(&request_for(access(Access::Write), "the shop is down")), "KEY"));
+    all
+}
+
+#[test]
+fn every_card_in_every_state_reads_as_it_did() {
+    let mut all = String::new();
+    for (title, card) in every() {
+        write!(all, "## {title}\n{}\n", steady(&outline(&card))).unwrap();
+    }
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/render/cards.txt");
     if std::env::var_os("UPDATE").is_some() {
         std::fs::write(path, &all).unwrap();

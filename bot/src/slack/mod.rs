@@ -201,8 +201,12 @@ impl Platform for Slack {
         self.update_card(at, card).await
     }
 
-    async fn follow(&self, at: &MessageRef, card: &Card) -> Result<MessageRef, PlatformError> {
-        self.reply_card(at, card).await
+    async fn follow(&self, at: &MessageRef, card: &Card, mark: &str) -> Result<MessageRef, PlatformError> {
+        self.reply_card(at, card, mark).await
+    }
+
+    async fn find_below(&self, at: &MessageRef, mark: &str) -> Result<Option<MessageRef>, PlatformError> {
+        self.find_reply(at, mark).await
     }
 
     async fn whisper(&self, back: &Back, card: &Card) -> Result<(), PlatformError> {

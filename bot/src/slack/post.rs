@@ -52,7 +52,7 @@ struct Cursor {
 }
 
 /// A card as the content of a message.
-fn content(card: &Card, look: Look<'_>) -> Value {
+pub(super) fn content(card: &Card, look: Look<'_>) -> Value {
     json!({
         "text": rich::summary(&card.summary), "blocks": blocks(card, look), "unfurl_links": false, "unfurl_media": false,
         "link_names": false, "parse": "none", "mrkdwn": false,
@@ -64,6 +64,14 @@ fn with<const N: usize>(mut body: Value, fields: [(&str, Value); N]) -> Value {
         object.extend(fields.into_iter().map(|(key, value)| (key.to_owned(), value)));
     }
     body
+}
+
+fn marked(fields: Value, mark: &str) -> Value {
+    if mark.is_empty() {
+        return fields;
+    }
+    // Texts only: other values make readers of messages fail.
+    with(fields, [("metadata", json!({ "event_type": MARK, "event_payload": { "mark": mark } }))])
 }
 
 fn chart(part: &Part) -> Option<&Chart> {
@@ -155,11 +163,7 @@ impl Slack {
         card: &Card,
         mark: &str,
     ) -> Result<MessageRef, PlatformError> {
-        let mut fields = json!({ "channel": place.0 });
-        if !mark.is_empty() {
-            // Texts only: other values make readers of messages fail.
-            fields = with(fields, [("metadata", json!({ "event_type": MARK, "event_payload": { "mark": mark } }))]);
-        }
+        let fields = marked(json!({ "channel": place.0 }), mark);
         let posted: Posted = self.send(&To { method: "chat.postMessage", place: &place.0, fields }, card).await?;
         Ok(MessageRef { place: Place(posted.channel), message: posted.ts })
     }
@@ -171,16 +175,40 @@ impl Slack {
         self.send(&To { method: "chat.update", place, fields }, card).await.map(|Nothing {}| ())
     }
 
-    /// Posts into a thread.
-    pub(super) async fn reply_card(&self, at: &MessageRef, card: &Card) -> Result<MessageRef, PlatformError> {
+    /// Posts into a thread, perhaps with a mark.
+    pub(super) async fn reply_card(
+        &self,
+        at: &MessageRef,
+        card: &Card,
+        mark: &str,
+    ) -> Result<MessageRef, PlatformError> {
         let place = at.place.0.as_str();
-        let fields = json!({ "channel": place, "thread_ts": at.message });
+        let fields = marked(json!({ "channel": place, "thread_ts": at.message }), mark);
         let posted: Posted = self.send(&To { method: "chat.postMessage", place, fields }, card).await?;
         Ok(MessageRef { place: Place(posted.channel), message: posted.ts })
     }
 
     /// Looks for a mark among our own latest messages. Another app could put the same mark on a message of its own.
     pub(super) async fn find_card(&self, place: &Place, mark: &str) -> Result<Option<MessageRef>, PlatformError> {
+        self.find_among("conversations.history", place, &[], mark).await
+    }
+
+    /// The same in the thread of a message.
+    pub(super) async fn find_reply(&self, at: &MessageRef, mark: &str) -> Result<Option<MessageRef>, PlatformError> {
+        match self.find_among("conversations.replies", &at.place, &[("ts", &at.message)], mark).await {
+            // There is no thread any more in which it could be.
+            Err(PlatformError::MessageGone) => Ok(None),
+            found => found,
+        }
+    }
+
+    async fn find_among(
+        &self,
+        method: &str,
+        place: &Place,
+        of: &[(&str, &str)],
+        mark: &str,
+    ) -> Result<Option<MessageRef>, PlatformError> {
         let me = self.me().await?;
         let ours = |message: &Value| {
             let is = |path: &str, text: &str| message.pointer(path).and_then(Value::as_str) == Some(text);
@@ -189,10 +217,11 @@ impl Slack {
         let mut cursor = String::new();
         for _page in 0..PAGES {
             let mut asked = vec![("channel", place.0.as_str()), ("limit", PAGE), ("include_all_metadata", "true")];
+            asked.extend(of);
             if !cursor.is_empty() {
                 asked.push(("cursor", &cursor));
             }
-            let page: History = self.api().get("conversations.history", &asked, &place.0).await?;
+            let page: History = self.api().get(method, &asked, &place.0).await?;
             if let Some(found) = page.messages.iter().find(|message| ours(message)) {
                 let ts = found.pointer("/ts").and_then(Value::as_str).unwrap_or_default().to_owned();
                 return Ok(Some(MessageRef { place: place.clone(), message: ts }));
@@ -244,7 +273,7 @@ impl Slack {
         // What is only seen for a while is no use in a conversation that nobody else reads.
         if place.0.starts_with('D') {
             return match thread {
-                Some(at) => self.reply_card(at, card).await.map(|_posted| ()),
+                Some(at) => self.reply_card(at, card, "").await.map(|_posted| ()),
                 None => self.post_card(place, card, "").await.map(|_posted| ()),
             };
         }

@@ -32,14 +32,14 @@ pub(super) fn modal(form: &Form) -> Value {
     }
     let sends = form.submit.is_some() || !form.fields.is_empty();
     let mut view = json!({
-        "type": "modal", "callback_id": form.name.as_str(), "private_metadata": form.key, "title": plain(&form.title, 24),
+        "type": "modal", "callback_id": form.name.as_str(), "title": plain(&form.title, 24),
         "close": plain(if sends { "Cancel" } else { "Close" }, 24), "blocks": all,
     });
     if let (true, Some(object)) = (sends, view.as_object_mut()) {
         // Slack takes no fields without a button that sends them.
         object.insert("submit".to_owned(), plain(form.submit.as_deref().unwrap_or("Send"), 24));
     }
-    view
+    with(view, "private_metadata", (!form.key.is_empty()).then(|| json!(form.key)))
 }
 
 /// A modal that says one thing, for who has sent a form that could not be stored.

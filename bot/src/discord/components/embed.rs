@@ -203,7 +203,10 @@ pub(super) fn embed(card: &Card, lost: usize) -> Shown {
         page.put(&missing);
     }
     let Page { description, fields, .. } = page;
-    let embed = json!({ "title": title, "description": description, "fields": fields, "color": colour });
+    let mut embed = json!({ "title": title, "fields": fields, "color": colour });
+    if let (false, Some(embed)) = (description.is_empty(), embed.as_object_mut()) {
+        embed.insert("description".to_owned(), json!(description));
+    }
     Shown { embed, pictures }
 }
 

@@ -176,7 +176,7 @@ async fn a_card_is_posted_with_its_mark_and_found_by_it() {
     let tiny = Tiny::start().await;
     let posted = tiny.world.slack.post(&place(), &card(), "crd_1").await.unwrap();
     tiny.world.slack.revise(&posted, &card()).await.unwrap();
-    tiny.world.slack.follow(&posted, &card()).await.unwrap();
+    tiny.world.slack.follow(&posted, &card(), "").await.unwrap();
     let calls = tiny.asked.calls();
     let (method, said) = &calls[0];
     assert_eq!((method.as_str(), &said["channel"]), ("chat.postMessage", &json!("C1")));

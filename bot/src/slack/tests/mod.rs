@@ -8,6 +8,7 @@ mod golden;
 mod read;
 mod rules;
 mod sockets;
+mod vendor;
 
 use std::sync::Once;
 
