@@ -1,5 +1,7 @@
 //! Promises of SECURITY.md that people meet in chat, each through chat. Others of these names are beside what they extend.
 
+use std::time::Duration;
+
 use serde_json::json;
 use workflows::clock::Clock;
 use workflows::engine::{AccessAsk, Filter, LinkError};
@@ -9,7 +11,7 @@ use workflows::target::Access;
 
 use super::guild::Guild;
 use super::office::{CHANNEL, Office, user};
-use crate::slack::{Kind, Message, TEAM, User};
+use crate::slack::{Kind, Message, Mishap, TEAM, User};
 use crate::world::World;
 
 const ALL: Filter = Filter { open_only: false, limit: 1_000 };
@@ -85,6 +87,30 @@ async fn g8_a_text_that_was_not_shown_is_agreed_to_neither_by_a_forged_button_no
     let linus = office.world.person("linus").await;
     let still = office.world.workflows().show_request(&linus, held.id).await.expect("there");
     assert!(matches!(still.state, State::Pending { .. }), "{still:?}");
+    assert_eq!(office.world.server("SELECT count(*) FROM order_items"), "3");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn g8_a_last_page_that_did_not_arrive_counts_as_unread() {
+    let office = Office::open().await;
+    let mut psql = office.session().await;
+    psql.ask(&format!("DELETE FROM order_items /* {} */;", "x y ".repeat(3_000)), "held by rule `bulk write`").await;
+    let card = office.card("held command").await;
+    let held = office.world.held().await;
+    office.press("linus", &card, "Open the full text").await;
+    let first = office.slack.until_view(&user("linus"), |view| view.says("Page 1 of 2")).await;
+    let next = first.seen().buttons.into_iter().find(|button| button.label == "Next page").expect("a next page");
+    office.slack.mishap("views.update", [Mishap::Error("invalid_arguments")]);
+    office.slack.click_view(&user("linus"), &first, &next.action_id).await;
+    for _try in 0..200 {
+        if !office.slack.calls("views.update").is_empty() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(office.slack.calls("views.update").len(), 1, "the page was sent once");
+    office.types("linus", "/access", &format!("approve {}", held.id)).await;
+    office.told("linus", "open the full text first").await;
     assert_eq!(office.world.server("SELECT count(*) FROM order_items"), "3");
 }
 

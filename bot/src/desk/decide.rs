@@ -1,5 +1,7 @@
 //! Deciding and what goes with it: one verb of the engine each, and its outcome in words.
 
+use std::time::Duration;
+
 use workflows::approval::{Repeat, Terms};
 use workflows::clock::Span;
 use workflows::engine::{Choice, Filter, Remark, RemarkKind, VoteError};
@@ -98,8 +100,12 @@ impl Desk {
     /// Nobody agrees to a held text that was not shown to them in full (G8).
     async fn may_agree(&self, known: &Known<'_>, id: RequestId) -> Result<(), DeskError> {
         let Some(request) = self.courier.workflows.read_request(id).await? else { return Ok(()) };
-        if self.has_seen(known, &request).await? {
-            return Ok(());
+        for wait in [0, 50, 200] {
+            // A click on the last page may overtake the note that the page has arrived.
+            tokio::time::sleep(Duration::from_millis(wait)).await;
+            if self.has_seen(known, &request).await? {
+                return Ok(());
+            }
         }
         Err(DeskError::told(
             "the card does not show all of this command; open the full text first, and approve it there",

@@ -20,15 +20,14 @@ impl Desk {
         let at = choice.parse::<usize>().unwrap_or(0).min(pages.len().saturating_sub(1));
         let page = pages.get(at).cloned().unwrap_or_default();
         let last = at + 1 >= pages.len();
-        let mut buttons = Vec::new();
+        let (mut buttons, mut decides) = (Vec::new(), false);
         if !last {
             let next = button(Verb::Next, "Next page", "The next page of the command", key);
             buttons.push(Button { weight: Weight::Primary, choice: (at + 1).to_string(), ..next });
         } else if let State::Pending { .. } = request.state
             && self.courier.workflows.may_decide(known.name(), &request)
         {
-            // Pages follow each other, so whoever sees the last has seen them all.
-            self.courier.workflows.has_read(&known.who, id).await.map_err(|error| DeskError::of(&error))?;
+            decides = true;
             buttons.extend(render::run(key, &visible(&request.by.name)));
             let deny = button(Verb::Deny, "Deny…", "Deny the request, with a reason", key);
             buttons.push(Button { weight: Weight::Danger, ..deny });
@@ -44,6 +43,10 @@ impl Desk {
             buttons,
         };
         known.post.platform.open(&known.back, &form).await?;
+        if decides {
+            // Pages follow each other, so whoever sees the last has seen them all; and it is on their screen by now.
+            self.courier.workflows.has_read(&known.who, id).await.map_err(|error| DeskError::of(&error))?;
+        }
         Ok(None)
     }
 }
