@@ -147,6 +147,11 @@ impl Shared {
     /// Waits until less than the limit waits for the disk. Cancel-safe.
     pub(super) async fn room(&self) -> Result<(), RecordError> {
         loop {
+            // Nearly always there is room, and then nobody has to be woken.
+            self.sound()?;
+            if self.pending.load(Ordering::Relaxed) < self.limit {
+                return Ok(());
+            }
             let room = self.room.notified();
             tokio::pin!(room);
             // Enabled before the look, so that room made in between is not missed.
