@@ -1,7 +1,5 @@
 //! What is right between us and Discord and what is not, in words that say what to do.
 
-use jiff::fmt::rfc2822;
-use reqwest::header::HeaderMap;
 use serde_json::Value;
 use workflows::clock::Clock;
 
@@ -10,27 +8,12 @@ use super::people::word;
 use super::register::commands;
 use super::wire::{close, connect, hello};
 use super::words::line;
+use crate::doctor::{clock, good, warning, wrong};
 use crate::event::Place;
-use crate::platform::{Finding, Fitness, Grade, PlatformError};
+use crate::platform::{Finding, Fitness, PlatformError};
 
-/// A clock that is off by more is told of.
-const OFF: u64 = 60;
-/// A clock that is off by more keeps signed requests from being taken.
-const FAR_OFF: u64 = 300;
 /// With fewer beginnings left for today, something goes round in circles.
 const FEW: u64 = 50;
-
-fn good(what: impl Into<String>) -> Finding {
-    Finding { grade: Grade::Good, what: what.into(), fix: String::new() }
-}
-
-fn warning(what: impl Into<String>, fix: impl Into<String>) -> Finding {
-    Finding { grade: Grade::Warning, what: what.into(), fix: fix.into() }
-}
-
-fn wrong(what: impl Into<String>, fix: impl Into<String>) -> Finding {
-    Finding { grade: Grade::Wrong, what: what.into(), fix: fix.into() }
-}
 
 /// Everything, from the token to the gateway.
 pub(super) async fn examine(discord: &Discord) -> Vec<Finding> {
@@ -50,7 +33,7 @@ pub(super) async fn examine(discord: &Discord) -> Vec<Finding> {
             return vec![wrong(format!("Discord can't be reached: {why}"), fix)];
         }
     };
-    let mut findings = vec![clock(&headers, Clock::System.now().micros() / 1_000_000)];
+    let mut findings = vec![clock("Discord", &headers, Clock::System.now().micros() / 1_000_000)];
     findings.push(good(format!("the bot is `{}`", word(&me, "/username"))));
     match discord.api().get(&["applications", "@me"], &[]).await {
         Ok(application) => {
@@ -77,24 +60,6 @@ pub(super) async fn examine(discord: &Discord) -> Vec<Finding> {
         )
     });
     findings
-}
-
-/// Our clock against theirs.
-fn clock(headers: &HeaderMap, now: i64) -> Finding {
-    let date = headers.get("date").and_then(|date| date.to_str().ok()).and_then(|date| rfc2822::parse(date).ok());
-    let Some(date) = date else {
-        return warning("Discord did not say what time it is", "Look at this machine's clock yourself.");
-    };
-    let off = date.timestamp().as_second().abs_diff(now);
-    let fix = "Let this machine keep time (`timedatectl set-ntp true`).";
-    let what = format!("this machine's clock is {off} s off");
-    if off <= OFF {
-        good("this machine's clock is right")
-    } else if off <= FAR_OFF {
-        warning(what, fix)
-    } else {
-        wrong(format!("{what}; what Discord signs is refused"), fix)
-    }
 }
 
 /// The application, against what the file says of it.
@@ -273,16 +238,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-
-    #[test]
-    fn a_clock_is_judged_by_how_far_it_is_off() {
-        let mut date = HeaderMap::new();
-        date.insert("date", "Fri, 27 Nov 2026 05:34:14 GMT".parse().unwrap());
-        for (off, grade) in [(0, Grade::Good), (-61, Grade::Warning), (300, Grade::Warning), (301, Grade::Wrong)] {
-            assert_eq!(clock(&date, 1_795_757_654 + off).grade, grade, "{off} s");
-        }
-        assert_eq!(clock(&HeaderMap::new(), 0).grade, Grade::Warning);
-    }
+    use crate::platform::Grade;
 
     #[test]
     fn the_application_must_be_ours_and_deliver_where_we_listen() {

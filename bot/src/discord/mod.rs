@@ -36,7 +36,6 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use axum::Router;
 use tokio::sync::OnceCell;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use workflows::identity::{Chat, ChatUser};
 use workflows::secret::Secret;
@@ -47,6 +46,7 @@ use crate::config;
 use crate::event::{Action, Back, Event, MessageRef, Place};
 use crate::form::Form;
 use crate::inbox::Inbox;
+use crate::members::Members;
 use crate::platform::{Abilities, Finding, Fitness, Forms, Platform, PlatformError, Standing, Unreadable};
 use answers::Answers;
 use api::Api;
@@ -94,8 +94,7 @@ struct Shared {
     answers: Answers,
     /// The bot's own account, asked once.
     me: OnceCell<String>,
-    /// Until when somebody is known to be a full member. Nothing else is remembered: who was refused is asked for anew.
-    members: Mutex<HashMap<String, Instant>>,
+    members: Members,
     /// Where a message's thread is, if it can have one.
     threads: Mutex<HashMap<String, thread::Spot>>,
 }
@@ -121,7 +120,7 @@ impl Discord {
             alarms: config.alarms,
             answers: Answers::default(),
             me: OnceCell::new(),
-            members: Mutex::default(),
+            members: Members::default(),
             threads: Mutex::default(),
         })))
     }

@@ -1,21 +1,12 @@
 //! What Discord says of people and places at this moment (G10). An error is an error: nobody passes because of one.
 
-use std::sync::PoisonError;
-use std::time::Duration;
-
 use reqwest::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::time::Instant;
 
 use super::Discord;
 use crate::event::Place;
 use crate::platform::{Fitness, PlatformError, Standing};
-
-/// How long somebody is taken for a member without asking again.
-const REMEMBERED: Duration = Duration::from_mins(1);
-/// So many are remembered.
-const MOST: usize = 10_000;
 
 /// Kinds of channels that matter here.
 pub(super) const PRIVATE: u64 = 1;
@@ -92,14 +83,7 @@ impl Channel {
 impl Discord {
     /// What somebody is in our guild at this moment.
     pub(super) async fn ask_standing(&self, user: &str) -> Result<Standing, PlatformError> {
-        let now = Instant::now();
-        {
-            let mut members = self.0.members.lock().unwrap_or_else(PoisonError::into_inner);
-            members.retain(|_, until| *until > now);
-            if members.contains_key(user) {
-                return Ok(Standing::Member);
-            }
-        }
+        let Some(asked) = self.0.members.ask(user) else { return Ok(Standing::Member) };
         let answer = match self.api().get(&["guilds", self.guild(), "members", user], &[]).await {
             Ok(answer) => answer,
             Err(failed) if matches!(failed.code(), 10_007 | 10_013) => return Ok(Standing::Gone),
@@ -111,18 +95,14 @@ impl Discord {
         }
         let standing = member.standing();
         if standing == Standing::Member {
-            let mut members = self.0.members.lock().unwrap_or_else(PoisonError::into_inner);
-            if members.len() < MOST {
-                // From when it was asked, not from when it was answered.
-                members.insert(user.to_owned(), now + REMEMBERED);
-            }
+            self.0.members.keep(user, &asked);
         }
         Ok(standing)
     }
 
     /// Asks anew the next time.
     pub(super) fn forget_standing(&self, user: &str) {
-        self.0.members.lock().unwrap_or_else(PoisonError::into_inner).remove(user);
+        self.0.members.forget(user);
     }
 
     /// The conversation with somebody.

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use jiff::fmt::rfc2822;
 use reqwest::header::HeaderMap;
 use serde::Deserialize;
 use serde_json::json;
@@ -11,25 +10,9 @@ use workflows::clock::Clock;
 use super::Slack;
 use super::api::{As, PATIENCE};
 use super::manifest::scopes;
+use crate::doctor::{clock, good, warning, wrong};
 use crate::event::Place;
-use crate::platform::{Finding, Fitness, Grade, PlatformError};
-
-/// A clock that is off by more is told of.
-const OFF: u64 = 60;
-/// A clock that is off by more keeps signed requests from being taken.
-const FAR_OFF: u64 = 300;
-
-fn good(what: impl Into<String>) -> Finding {
-    Finding { grade: Grade::Good, what: what.into(), fix: String::new() }
-}
-
-fn warning(what: impl Into<String>, fix: impl Into<String>) -> Finding {
-    Finding { grade: Grade::Warning, what: what.into(), fix: fix.into() }
-}
-
-fn wrong(what: impl Into<String>, fix: impl Into<String>) -> Finding {
-    Finding { grade: Grade::Wrong, what: what.into(), fix: fix.into() }
-}
+use crate::platform::{Finding, Fitness, PlatformError};
 
 #[derive(Debug, Deserialize)]
 struct Test {
@@ -56,7 +39,7 @@ pub(super) async fn examine(slack: &Slack) -> Vec<Finding> {
             return vec![wrong(format!("Slack can't be reached: {why}"), fix)];
         }
     };
-    findings.push(clock(&headers, Clock::System.now().micros() / 1_000_000));
+    findings.push(clock("Slack", &headers, Clock::System.now().micros() / 1_000_000));
     if !test.ok {
         findings.push(wrong(
             format!("Slack refuses the bot's token: {}", test.error),
@@ -95,24 +78,6 @@ async fn ask(slack: &Slack) -> Result<(HeaderMap, Test), &'static str> {
     let headers = response.headers().clone();
     let test = response.json().await.map_err(|_| "its answer can't be understood")?;
     Ok((headers, test))
-}
-
-/// Our clock against theirs.
-fn clock(headers: &HeaderMap, now: i64) -> Finding {
-    let date = headers.get("date").and_then(|date| date.to_str().ok()).and_then(|date| rfc2822::parse(date).ok());
-    let Some(date) = date else {
-        return warning("Slack did not say what time it is", "Look at this machine's clock yourself.");
-    };
-    let off = date.timestamp().as_second().abs_diff(now);
-    let fix = "Let this machine keep time (`timedatectl set-ntp true`).";
-    let what = format!("this machine's clock is {off} s off");
-    if off <= OFF {
-        good("this machine's clock is right")
-    } else if off <= FAR_OFF {
-        warning(what, fix)
-    } else {
-        wrong(format!("{what}; what Slack signs is refused"), fix)
-    }
 }
 
 /// The rights that the token has, against those that are needed.
@@ -193,26 +158,10 @@ mod tests {
     use reqwest::header::HeaderValue;
 
     use super::*;
+    use crate::platform::Grade;
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
         pairs.iter().map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_str(value).unwrap())).collect()
-    }
-
-    #[test]
-    fn a_clock_is_judged_by_how_far_it_is_off() {
-        let date = headers(&[("date", "Fri, 27 Nov 2026 05:34:14 GMT")]);
-        let now = 1_795_757_654;
-        for (off, grade) in [
-            (0, Grade::Good),
-            (60, Grade::Good),
-            (-61, Grade::Warning),
-            (300, Grade::Warning),
-            (301, Grade::Wrong),
-            (-9_000, Grade::Wrong),
-        ] {
-            assert_eq!(clock(&date, now + off).grade, grade, "{off} s");
-        }
-        assert_eq!(clock(&headers(&[]), now).grade, Grade::Warning);
     }
 
     #[test]

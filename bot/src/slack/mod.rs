@@ -24,15 +24,13 @@ mod verify;
 mod views;
 mod words;
 
-use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use axum::Router;
 use serde::Deserialize;
 use tokio::sync::OnceCell;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use workflows::identity::{Chat, ChatUser};
 use workflows::secret::Secret;
@@ -43,6 +41,7 @@ use crate::config;
 use crate::event::{Action, Back, Event, MessageRef, Place};
 use crate::form::Form;
 use crate::inbox::Inbox;
+use crate::members::Members;
 use crate::platform::{Abilities, Finding, Fitness, Forms, Platform, PlatformError, Standing, Unreadable};
 use api::Api;
 use signin::Client;
@@ -81,8 +80,7 @@ struct Shared {
     me: OnceCell<Me>,
     /// Our app's id, once Slack has said it.
     app: OnceLock<String>,
-    /// Until when somebody is known to be a full member. Nothing else is remembered: who was refused is asked for anew.
-    members: Mutex<HashMap<String, Instant>>,
+    members: Members,
     /// Slack took no chart of its own here.
     plain_charts: AtomicBool,
 }
@@ -118,7 +116,7 @@ impl Slack {
             alarms: config.alarms,
             me: OnceCell::new(),
             app: OnceLock::new(),
-            members: Mutex::default(),
+            members: Members::default(),
             plain_charts: AtomicBool::new(false),
         })))
     }

@@ -1,19 +1,10 @@
 //! What Slack says of people and places at this moment (G10). An error is an error: nobody passes because of one.
 
-use std::sync::PoisonError;
-use std::time::Duration;
-
 use serde::Deserialize;
-use tokio::time::Instant;
 
 use super::Slack;
 use crate::event::Place;
 use crate::platform::{Fitness, PlatformError, Standing};
-
-/// How long somebody is taken for a member without asking again. A change that Slack tells of ends it at once.
-const REMEMBERED: Duration = Duration::from_mins(1);
-/// So many are remembered.
-const MOST: usize = 10_000;
 
 #[derive(Debug, Deserialize)]
 struct Answer<T> {
@@ -91,14 +82,7 @@ impl Channel {
 impl Slack {
     /// What somebody is at this moment.
     pub(super) async fn ask_standing(&self, user: &str) -> Result<Standing, PlatformError> {
-        let now = Instant::now();
-        {
-            let mut members = self.0.members.lock().unwrap_or_else(PoisonError::into_inner);
-            members.retain(|_, until| *until > now);
-            if members.contains_key(user) {
-                return Ok(Standing::Member);
-            }
-        }
+        let Some(asked) = self.0.members.ask(user) else { return Ok(Standing::Member) };
         let ours = self.me().await?.team.clone();
         let answer: Answer<Person> = match self.api().get("users.info", &[("user", user)], user).await {
             // Nobody of this id is visible to us.
@@ -107,18 +91,14 @@ impl Slack {
         };
         let standing = answer.about.standing(&ours);
         if standing == Standing::Member {
-            let mut members = self.0.members.lock().unwrap_or_else(PoisonError::into_inner);
-            if members.len() < MOST {
-                // From when it was asked, not from when it was answered.
-                members.insert(user.to_owned(), now + REMEMBERED);
-            }
+            self.0.members.keep(user, &asked);
         }
         Ok(standing)
     }
 
     /// Asks anew the next time.
     pub(super) fn forget_standing(&self, user: &str) {
-        self.0.members.lock().unwrap_or_else(PoisonError::into_inner).remove(user);
+        self.0.members.forget(user);
     }
 
     /// Whether a place may be posted in. Never remembered: a channel becomes shared from one moment to the next.
