@@ -99,7 +99,7 @@ impl Desk {
 
     /// Nobody agrees to a held text that was not shown to them in full (G8).
     async fn may_agree(&self, known: &Known<'_>, id: RequestId) -> Result<(), DeskError> {
-        let Some(request) = self.courier.workflows.read_request(id).await? else { return Ok(()) };
+        let Some(request) = self.courier.workflows.read_request(id).await? else { return Err(DeskError::missing()) };
         for wait in [0, 50, 200] {
             // A click on the last page may overtake the note that the page has arrived.
             tokio::time::sleep(Duration::from_millis(wait)).await;
@@ -112,7 +112,7 @@ impl Desk {
         ))
     }
 
-    /// `approve ID` as typed: a held text is not on the screen then, so it must have been opened.
+    /// `approve ID` as typed: a held text that no card shows in full must have been opened.
     pub(super) async fn approve_typed(
         &self,
         known: &Known<'_>,

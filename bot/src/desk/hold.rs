@@ -12,10 +12,9 @@ use crate::render::{self, button};
 impl Desk {
     /// Opens a page. `choice` is its number as the page before said; nothing is the first.
     pub(super) async fn open_text(&self, known: &Known<'_>, id: RequestId, key: &str, choice: &str) -> Answer {
-        let missing = || DeskError::told("there is no such request, or it is not for you to see");
         let request =
             self.courier.workflows.show_request(&known.who, id).await.map_err(|error| DeskError::of(&error))?;
-        let What::Operation { shown, .. } = &request.what else { return Err(missing()) };
+        let What::Operation { shown, .. } = &request.what else { return Err(DeskError::missing()) };
         let pages = render::pages(shown);
         let at = choice.parse::<usize>().unwrap_or(0).min(pages.len().saturating_sub(1));
         let page = pages.get(at).cloned().unwrap_or_default();

@@ -60,6 +60,11 @@ impl DeskError {
         Self::Told(Box::new(Card::saying(Tone::Bad, words)))
     }
 
+    /// Nobody learns whether something is not there or not theirs to see.
+    pub(crate) fn missing() -> Self {
+        Self::told("there is no such request, or it is not for you to see")
+    }
+
     /// The words of an error of the engine.
     pub(crate) fn of(error: &impl Told) -> Self {
         Self::told(error.told())
