@@ -31,8 +31,6 @@ pub(super) fn run(args: CheckArgs, screen: &Screen) -> Result<ExitCode, Failure>
         }
     };
     screen.show(&checked, || {
-        let mut text =
-            checked.mistakes.iter().chain(&checked.warnings).fold(String::new(), |all, one| all + one + "\n");
         let wrong = match checked.mistakes.len() {
             0 => "it is right".to_owned(),
             1 => "1 mistake".to_owned(),
@@ -43,8 +41,8 @@ pub(super) fn run(args: CheckArgs, screen: &Screen) -> Result<ExitCode, Failure>
             1 => ", 1 warning".to_owned(),
             many => format!(", {many} warnings"),
         };
-        text = text + &name + ": " + &wrong + &doubtful + "\n";
-        text
+        let notes = checked.mistakes.iter().chain(&checked.warnings).fold(String::new(), |all, one| all + one + "\n");
+        format!("{notes}{name}: {wrong}{doubtful}\n")
     })?;
     Ok(if checked.right { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -146,19 +146,14 @@ impl Shared {
 
     /// Waits until less than the limit waits for the disk. Cancel-safe.
     pub(super) async fn room(&self) -> Result<(), RecordError> {
-        loop {
-            // Nearly always there is room, and then nobody has to be woken.
-            self.sound()?;
-            if self.pending.load(Ordering::Relaxed) < self.limit {
-                return Ok(());
-            }
+        // Nearly always there is room, and then nobody has to be woken.
+        while !self.has_room()? {
             let room = self.room.notified();
             tokio::pin!(room);
-            // Enabled before the look, so that room made in between is not missed.
+            // Enabled before the second look, so that room made in between is not missed.
             room.as_mut().enable();
-            self.sound()?;
-            if self.pending.load(Ordering::Relaxed) < self.limit {
-                return Ok(());
+            if self.has_room()? {
+                break;
             }
             {
                 let mut queue = self.queue.lock();
@@ -167,6 +162,12 @@ impl Shared {
             }
             room.await;
         }
+        Ok(())
+    }
+
+    fn has_room(&self) -> Result<bool, RecordError> {
+        self.sound()?;
+        Ok(self.pending.load(Ordering::Relaxed) < self.limit)
     }
 
     /// Fails while the recorder is in trouble.
