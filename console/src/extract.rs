@@ -48,7 +48,12 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Args<T> {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         match Query::<T>::from_request_parts(parts, state).await {
             Ok(Query(value)) => Ok(Self(value)),
-            Err(rejection) => Err(Problem::bad(format!("the parameters cannot be read: {}", rejection.body_text()))),
+            Err(rejection) => {
+                let words = rejection.body_text();
+                // What the parser calls its work helps nobody; what it says of the parameter does.
+                let words = words.strip_prefix("Failed to deserialize query string: ").unwrap_or(&words);
+                Err(Problem::bad(format!("the parameters cannot be read: {words}")))
+            }
         }
     }
 }

@@ -54,11 +54,19 @@ impl Which {
     }
 }
 
+/// What the address asks for. Whoever reads a page is helped by the words, and not by what programs are told besides.
+pub(crate) fn asked(which: Result<Args<Which>, Problem>) -> Result<Which, Problem> {
+    which.map(|Args(which)| which).map_err(|problem| Problem { hint: None, ..problem })
+}
+
 async fn find(app: &App, who: &Authenticated, which: Result<Args<Which>, Problem>) -> Result<GivenDigest, Problem> {
-    let Args(which) = which?;
+    let which = asked(which)?;
     match (which.id, which.manager, which.week) {
         (Some(id), None, None) => Ok(app.workflows.show_digest(who, id).await?),
-        (Some(_), _, _) => Err(Problem::bad("an id says which digest it is; leave the week and the manager out")),
+        (Some(_), _, _) => {
+            let words = "an id says which digest it is; leave the week and the manager out";
+            Err(Problem::new(StatusCode::BAD_REQUEST, words, None))
+        }
         (None, manager, week) => Ok(app.workflows.digest(who, manager.as_deref(), week).await?),
     }
 }

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use workflows::secret::Secret;
 
 use super::browser::{FromUs, is_from_elsewhere};
-use super::digest::Which;
+use super::digest::{self, Which};
 use super::html::html;
 use super::{page, wrong};
 use crate::auth;
@@ -81,8 +81,8 @@ pub(crate) async fn sign_in(
     which: Result<Args<Which>, Problem>,
     form: Result<Form<SignIn>, FormRejection>,
 ) -> Response {
-    let which = match which {
-        Ok(Args(which)) => which,
+    let which = match digest::asked(which) {
+        Ok(which) => which,
         Err(problem) => return wrong(&problem, None),
     };
     let Ok(Form(SignIn { token })) = form else {

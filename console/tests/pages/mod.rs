@@ -129,6 +129,7 @@ async fn the_page_says_what_the_api_says() {
         let (status, answer) = world.call_as("ada", "GET", &format!("/digest{query}"), "").await;
         assert_eq!(status, 400, "{query}\n{answer}");
         assert!(answer.contains(words) && answer.contains("text/html"), "{query}\n{answer}");
+        assert!(!answer.contains("deserialize") && !answer.contains("openapi"), "a person reads this: {answer}");
     }
     world.end().await;
 }
