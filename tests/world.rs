@@ -12,6 +12,7 @@ use countersign::serve::{Parts, Ready, serve};
 use sandbox::Postgres;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWriteExt, BufReader};
+use tokio::net::unix::pipe;
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -446,13 +447,17 @@ pub struct Psql {
 
 impl Psql {
     pub fn start(mut command: Command) -> Self {
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-        let mut child = command.spawn().expect("psql");
+        // One pipe for results and notices: they are read in the order in which psql said them.
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        command.stderr(writer.try_clone().expect("a pipe")).stdout(writer);
+        let mut child = command.stdin(Stdio::piped()).kill_on_drop(true).spawn().expect("psql");
+        // It holds the writing end, which has to be psql's alone for the end to be seen.
+        drop(command);
+        let lines_of = pipe::Receiver::from_owned_fd(reader.into()).expect("a pipe");
         let input = child.stdin.take();
         let (tell, lines) = mpsc::unbounded_channel();
         let mut readers = JoinSet::new();
-        readers.spawn(read(child.stdout.take().expect("piped"), tell.clone()));
-        readers.spawn(read(child.stderr.take().expect("piped"), tell));
+        readers.spawn(read(lines_of, tell));
         Self { child, input, lines, said: Vec::new(), _readers: readers }
     }
 
@@ -474,7 +479,7 @@ impl Psql {
         }
     }
 
-    /// Reads until a line holds a text, unless one did: notices and results come over two pipes, in any order.
+    /// Reads until a line holds a text, unless one did.
     pub async fn has(&mut self, text: &str) {
         if !self.said.iter().any(|line| line.contains(text)) {
             self.until(text).await;
