@@ -1,12 +1,14 @@
 //! The other ways through chat: forms, questions, edits, alarms, the own page, webhooks, linking; and what must not happen.
 
+use std::sync::Arc;
+
 use serde_json::json;
 use workflows::clock::{Span, Timestamp};
 use workflows::engine::Filter;
 use workflows::target::Access;
 
 use super::office::{CHANNEL, Office, user};
-use crate::slack::{Kind, Mishap, Submitted};
+use crate::slack::{Kind, Mishap, State, Submitted};
 use crate::world::World;
 
 const ALL: Filter = Filter { open_only: false, limit: 1_000 };
@@ -100,6 +102,25 @@ async fn the_own_page_shows_what_waits_and_what_one_has() {
     office.slack.until_home(&user("ada"), |view| view.says("access to 0")).await;
     office.slack.open_home(&user("mallory")).await;
     office.slack.until_home(&user("mallory"), |view| view.says("countersign link slack")).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_that_was_overtaken_does_not_stay() {
+    let office = Office::open().await;
+    office.world.grant("ada", Access::Write, Span::hours(1)).await;
+    office.slack.open_home(&user("ada")).await;
+    let home = office.slack.until_home(&user("ada"), |view| view.says("access to 1")).await;
+    let go = Arc::new(tokio::sync::Notify::new());
+    office.slack.mishap("views.publish", [Mishap::Late(Arc::clone(&go))]);
+    office.slack.open_home(&user("ada")).await;
+    office.slack.until("call on its way", |state| (state.waiting == 1).then_some(())).await;
+    office.press_in("ada", &home, "I'm done").await;
+    office.slack.until_home(&user("ada"), |view| view.says("access to 0")).await;
+    go.notify_one();
+    // The first page, the one that overtook, the one that was overtaken, and the one that puts it right.
+    let published = |state: &State| state.calls.iter().filter(|call| call.method == "views.publish").count();
+    office.slack.until("fourth page", |state| (published(state) == 4).then_some(())).await;
+    office.slack.until_home(&user("ada"), |view| view.says("access to 0")).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

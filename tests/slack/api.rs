@@ -25,6 +25,8 @@ pub enum Mishap {
     Lost,
     /// 500 with no JSON; nothing happened.
     Broken,
+    /// It arrives, and is done only once this is told: calls overtake each other on the way.
+    Late(Arc<tokio::sync::Notify>),
 }
 
 /// Why a call is refused.
@@ -158,6 +160,11 @@ async fn called(
     let mishap = shared.lock().mishaps.get_mut(&method).and_then(std::collections::VecDeque::pop_front);
     if let Some(Mishap::Broken) = mishap {
         return (StatusCode::INTERNAL_SERVER_ERROR, "<html>").into_response();
+    }
+    if let Some(Mishap::Late(go)) = &mishap {
+        shared.edit(|state| state.waiting += 1);
+        go.notified().await;
+        shared.edit(|state| state.waiting -= 1);
     }
     let base = shared.base();
     let wire = shared.wire.to_string();

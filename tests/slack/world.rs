@@ -109,6 +109,8 @@ pub struct State {
     pub files: BTreeMap<String, File>,
     pub switches: Switches,
     pub mishaps: HashMap<String, VecDeque<Mishap>>,
+    /// How many calls have arrived and are not done yet ([`Mishap::Late`]).
+    pub waiting: usize,
     pub calls: Vec<Call>,
     /// What Slack itself told a person went wrong: (user, words).
     pub complaints: Vec<(String, String)>,
@@ -145,6 +147,7 @@ impl State {
                 charts: true,
             },
             mishaps: HashMap::new(),
+            waiting: 0,
             calls: Vec::new(),
             complaints: Vec::new(),
             recent: HashMap::new(),

@@ -15,6 +15,9 @@ use crate::courier::roles;
 use crate::platform::Forms;
 use crate::render::{self, button};
 
+/// How often somebody's page is shown at most for one thing that happened.
+const MOST_LOOKS: u32 = 4;
+
 impl Desk {
     /// Answers what was typed.
     pub(super) async fn said(&self, known: &Known<'_>, text: &str) -> Answer {
@@ -252,9 +255,19 @@ impl Desk {
     }
 
     /// Somebody opened our page.
+    ///
+    /// Two calls may overtake each other, here or from another node, and the page is the one that arrived last. So each
+    /// looks again after it was shown: whoever comes last finds what it shows to be true, or shows it once more.
     pub(super) async fn home(&self, known: &Known<'_>) -> Answer {
-        let card = self.mine(known).await?;
-        known.post.platform.home(&known.back.who.user, &card).await?;
+        let mut card = self.mine(known).await?;
+        for _ in 0..MOST_LOOKS {
+            known.post.platform.home(&known.back.who.user, &card).await?;
+            let now = self.mine(known).await?;
+            if now == card {
+                break;
+            }
+            card = now;
+        }
         Ok(None)
     }
 
