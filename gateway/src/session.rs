@@ -2,9 +2,10 @@
 //!
 //! INVARIANT: everything in it is raced against the end of the grant and the stop, each byte on its way included (G1).
 
-use std::pin::{Pin, pin};
 use std::sync::Arc;
 
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use tokio_util::sync::CancellationToken;
 use workflows::clock::{Clock, Span};
 use workflows::id::RequestId;
@@ -25,8 +26,6 @@ struct State {
     checkpoint: Checkpoint,
     book: Book,
     asking: Asking,
-    /// Whether the person was told that the end is near.
-    reminded: bool,
     observer: Arc<dyn Observer>,
 }
 
@@ -42,19 +41,19 @@ pub(crate) async fn run<D: Dialect>(
         checkpoint: Checkpoint::default(),
         book: Book::new(keep),
         asking: Asking::default(),
-        reminded: false,
         observer: Arc::clone(observer),
     };
     let life = session.life().clone();
     let why = {
-        // Both are made once for the whole session, so that a turn registers no timer.
-        let mut ended = pin!(ended(&life, stop));
-        let mut soon = pin!(soon(&life, workflows.clock()));
+        // Made once for the whole session, so that a turn registers no timer; and each in a set of its own, which polls it
+        // only when it was woken and not with every byte that moves.
+        let mut ended = FuturesUnordered::from_iter([ended(&life, stop)]);
+        let mut soon = FuturesUnordered::from_iter([soon(&life, workflows.clock())]);
         loop {
             let done = tokio::select! {
                 biased;
-                ending = &mut ended => Err(Stop::Ended(ending)),
-                done = turn(dialect, session, workflows, &mut state, soon.as_mut()) => done,
+                Some(ending) = ended.next() => Err(Stop::Ended(ending)),
+                done = turn(dialect, session, workflows, &mut state, &mut soon) => done,
             };
             match done {
                 Ok(true) => {}
@@ -81,8 +80,8 @@ async fn turn<D: Dialect>(
     dialect: &mut D,
     session: &mut LiveSession,
     workflows: &Workflows,
-    State { checkpoint, book, asking, reminded, observer }: &mut State,
-    soon: Pin<&mut impl Future<Output = Span>>,
+    State { checkpoint, book, asking, observer }: &mut State,
+    soon: &mut FuturesUnordered<impl Future<Output = Span>>,
 ) -> Result<bool, Stop> {
     let next = {
         let target = Arc::clone(session.target());
@@ -90,8 +89,7 @@ async fn turn<D: Dialect>(
         tokio::select! {
             biased;
             turn = dialect.next_turn(&mut record) => turn?,
-            left = soon, if !*reminded => {
-                *reminded = true;
+            Some(left) = soon.next() => {
                 let message = format!("access to {} ends in {}", target.name, left_in_words(left));
                 dialect.tell(&Told { code: "00000", message, ..Told::default() }, &mut record).await?;
                 return Ok(true);
@@ -162,7 +160,7 @@ fn left_in_words(left: Span) -> String {
     if seconds > 90 { format!("{} min", (seconds + 59) / 60) } else { format!("{seconds} s") }
 }
 
-/// Resolves once, shortly before the end, with the time that is left. Must not be polled again then. Cancel-safe.
+/// Resolves shortly before the end, with the time that is left. Cancel-safe.
 async fn soon(life: &Life, clock: &Clock) -> Span {
     loop {
         let (now, until) = (clock.now(), life.until());

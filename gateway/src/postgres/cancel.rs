@@ -5,14 +5,25 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::future::poll_fn;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 
-use tokio::sync::watch;
+use futures_util::task::AtomicWaker;
 
 /// How often a free process id is looked for. Of two thousand million, the first one is free.
 const TRIES: usize = 64;
 
-type Sessions = HashMap<i32, ([u8; 4], watch::Sender<u64>)>;
+type Sessions = HashMap<i32, ([u8; 4], Arc<Bell>)>;
+
+/// Rung by whoever asks, heard by the one session. It is listened to with every byte that moves, so that listening enters
+/// no list and takes no lock.
+#[derive(Debug, Default)]
+struct Bell {
+    rung: AtomicBool,
+    session: AtomicWaker,
+}
 
 /// The sessions of this gateway that can be cancelled. Cheap to clone.
 #[derive(Clone, Default)]
@@ -34,10 +45,10 @@ impl Cancels {
             // Some clients take a process id below 1 for none.
             let pid = i32::from_be_bytes([a & 0x7f, b, c, d]).max(1);
             if let std::collections::hash_map::Entry::Vacant(free) = sessions.entry(pid) {
-                let (ring, heard) = watch::channel(0);
-                free.insert((secret, ring));
+                let bell = Arc::new(Bell::default());
+                free.insert((secret, Arc::clone(&bell)));
                 drop(sessions);
-                return Ok((Registration { cancels: self.clone(), pid, secret }, Watcher(heard)));
+                return Ok((Registration { cancels: self.clone(), pid, secret }, Watcher(bell)));
             }
         }
         Err(RegisterError(None))
@@ -47,10 +58,11 @@ impl Cancels {
     /// The client is told nothing either way, as the protocol has it.
     pub fn request(&self, pid: i32, secret: &[u8]) -> bool {
         let sessions = self.sessions();
-        let Some((right, ring)) = sessions.get(&pid) else { return false };
+        let Some((right, bell)) = sessions.get(&pid) else { return false };
         let same = same(*right, secret);
         if same {
-            ring.send_modify(|count| *count = count.wrapping_add(1));
+            bell.rung.store(true, Ordering::Release);
+            bell.session.wake();
         }
         same
     }
@@ -108,21 +120,28 @@ impl fmt::Debug for Registration {
 
 /// Tells a session that its client asks for a cancel.
 #[derive(Debug)]
-pub struct Watcher(watch::Receiver<u64>);
+pub struct Watcher(Arc<Bell>);
 
 impl Watcher {
     /// Waits for the next request; one that came since the last [`Watcher::forget`] counts. Cancel-safe. Waits for ever
     /// once the registration is gone.
     pub async fn asked(&mut self) {
-        if self.0.changed().await.is_err() {
-            std::future::pending::<()>().await;
-        }
+        poll_fn(|context| {
+            // In this order: what is rung between the two wakes us.
+            self.0.session.register(context.waker());
+            if self.0.rung.load(Ordering::Acquire) {
+                self.forget();
+                return Poll::Ready(());
+            }
+            Poll::Pending
+        })
+        .await;
     }
 
     /// Forgets what came until now. For the beginning of a turn: a request that was late for the last statement must not
     /// hit the next one.
     pub fn forget(&mut self) {
-        self.0.mark_unchanged();
+        self.0.rung.store(false, Ordering::Release);
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -32,9 +32,18 @@ struct Memory {
     shapes: Cache<Pattern>,
 }
 
-/// Turns texts into operations. Clones share the memory and the threads, which end with the last clone.
+/// The longest text that is remembered as the last one. Bytes; each session has one.
+const LAST: usize = 512;
+
+/// What one session asked last: programs repeat themselves, and to compare is cheaper than to look up.
+#[derive(Debug, Default)]
+struct Last(Mutex<Option<(String, Arc<Classified>)>>);
+
+/// Turns texts into operations. Clones share the memory and the threads, which end with the last clone; the last text is
+/// each clone's own.
 #[derive(Clone, Debug)]
 pub struct Classifier {
+    last: Last,
     memory: Arc<Memory>,
     queues: Arc<[mpsc::Sender<Job>]>,
 }
@@ -54,13 +63,16 @@ impl Classifier {
                     .map(|_| queue)
             })
             .collect();
-        Ok(Self { memory, queues: queues?.into() })
+        Ok(Self { last: Last::default(), memory, queues: queues?.into() })
     }
 
     /// Classifies a text as the server would read it.
     ///
     /// Cancel-safe: the work is finished and its result kept even if nobody waits for it.
     pub async fn classify(&self, text: &str, standard_conforming_strings: bool) -> Arc<Classified> {
+        if let Some(known) = self.last.get(text) {
+            return known;
+        }
         // Refused without a turn on the threads: these need no parser.
         if text.len() > MAX_TEXT {
             return Arc::new(Classified::opaque(text, "longer than 256 KiB"));
@@ -74,6 +86,7 @@ impl Classifier {
         }
         let shape = Shape::of(text);
         if let Some(known) = self.memory.find(text, shape.as_ref()) {
+            self.last.put(text, &known);
             return known;
         }
         if let Some(needed) = stack_at_once(text) {
@@ -98,6 +111,32 @@ impl Classifier {
         let (reply, answer) = oneshot::channel();
         queue.send(Job { text: text.to_owned(), reply }).await.ok()?;
         answer.await.ok()
+    }
+}
+
+impl Clone for Last {
+    /// A session of its own, which has not asked yet.
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl Last {
+    fn get(&self, text: &str) -> Option<Arc<Classified>> {
+        let last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        last.as_ref().filter(|(known, _)| known == text).map(|(_, classified)| Arc::clone(classified))
+    }
+
+    /// INVARIANT: as for [`cache::key`], nothing with a backslash is kept, since its meaning hangs on a setting.
+    fn put(&self, text: &str, classified: &Arc<Classified>) {
+        if text.len() > LAST || text.contains('\\') {
+            return;
+        }
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (known, what) = last.get_or_insert_with(|| (String::new(), Arc::clone(classified)));
+        known.clear();
+        known.push_str(text);
+        *what = Arc::clone(classified);
     }
 }
 

@@ -253,6 +253,27 @@ async fn the_classifier_answers_and_remembers() {
 }
 
 #[tokio::test]
+async fn what_was_asked_last_is_told_as_if_it_were_asked_first() {
+    let session = Classifier::start().unwrap();
+    for case in corpus() {
+        for strings in [true, false, true] {
+            let fresh = session.clone();
+            let first = facts(&*fresh.classify(&case.sql, strings).await);
+            let (again, others) = (session.classify(&case.sql, strings).await, "SELECT other FROM t WHERE id = 1");
+            assert_eq!(facts(&again), first, "{} with {strings}", case.place);
+            assert_eq!(facts(&*session.classify(&case.sql, strings).await), first, "{} with {strings}", case.place);
+            if again.operations.len() == 1 {
+                assert_eq!(again.operations[0].shown, fresh.classify(&case.sql, strings).await.operations[0].shown);
+            }
+            session.classify(others, strings).await;
+        }
+    }
+    let text = "SELECT * FROM t WHERE id = 9";
+    let first = session.classify(text, true).await;
+    assert!(Arc::ptr_eq(&first, &session.classify(text, true).await), "it was looked up again");
+}
+
+#[tokio::test]
 async fn one_value_is_read_for_all_and_shown_for_itself() {
     let classifier = Classifier::start().unwrap();
     let (seven, eight) = ("DELETE FROM t WHERE id = 7", " DELETE FROM t WHERE id = 7 ;");
