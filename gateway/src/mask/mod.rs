@@ -78,7 +78,12 @@ impl Scanner {
 
     fn find(&self, text: &[u8]) -> Found {
         let mut found = Found::default();
-        self.find_shapes(text, &mut found);
+        let digits = text.iter().filter(|byte| byte.is_ascii_digit()).count();
+        self.find_shapes(text, digits, &mut found);
+        // A key word has letters, and a number has none.
+        if digits == text.len() {
+            return found;
+        }
         // Whether there is a key word is known faster than which ones there are.
         if let Some(automaton) = &self.automaton
             && automaton.is_match(text)
@@ -94,19 +99,16 @@ impl Scanner {
     }
 
     /// The detectors without key words: a count of digits and a search for `@`, both vectorised, excuse them from most text.
-    fn find_shapes(&self, text: &[u8], found: &mut Found) {
+    fn find_shapes(&self, text: &[u8], digits: usize, found: &mut Found) {
         let wants = |detector| self.detectors.contains(detector);
-        if wants(Detector::Email) && text.contains(&b'@') {
+        let letters = digits < text.len();
+        if letters && wants(Detector::Email) && text.contains(&b'@') {
             email::find(text, found);
         }
-        if !(wants(Detector::Card) || wants(Detector::Iban) || wants(Detector::Phone)) {
-            return;
-        }
-        let digits = text.iter().filter(|byte| byte.is_ascii_digit()).count();
         if wants(Detector::Card) && digits >= card::LEAST_DIGITS {
             card::find(text, found);
         }
-        if wants(Detector::Iban) && digits >= iban::LEAST_DIGITS {
+        if letters && wants(Detector::Iban) && digits >= iban::LEAST_DIGITS {
             iban::find(text, found);
         }
         if wants(Detector::Phone) && digits >= phone::LEAST_DIGITS {
