@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use console::Problem;
 use console::documents::{
-    AuditPage, Grant, GrantList, Request, RequestList, Session, SessionList, Target, TargetList, Token, TokenList,
-    WhoAmI,
+    AuditPage, Certificate, CertificateBody, Grant, GrantList, Request, RequestList, Session, SessionList, Target,
+    TargetList, Token, TokenList, WhoAmI,
 };
 use reqwest::{Method, RequestBuilder, Response, Url};
 use serde::Serialize;
@@ -79,6 +79,11 @@ impl Client {
     /// The token, for the password of a gateway.
     pub const fn token(&self) -> &Secret<String> {
         &self.token
+    }
+
+    /// A certificate for SSH.
+    pub async fn certificate(&self, body: &CertificateBody) -> Result<Certificate, Failure> {
+        self.post("/v1/certificates", body).await
     }
 
     /// The host of the API.

@@ -38,10 +38,15 @@ impl Judge {
         }
     }
 
-    fn facts(&self, target: &Target, sql: &str) -> (Vec<Operation>, Circumstances) {
+    fn facts(&self, target: &Target, text: &str) -> (Vec<Operation>, Circumstances) {
         match target.protocol {
             Protocol::Postgres => {
-                let operations = self.read(sql);
+                let operations = self.read(text);
+                let around = Circumstances { statements: operations.len(), ..Circumstances::default() };
+                (operations, around)
+            }
+            Protocol::Ssh => {
+                let operations = gateway::ssh::read(target, text);
                 let around = Circumstances { statements: operations.len(), ..Circumstances::default() };
                 (operations, around)
             }

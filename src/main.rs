@@ -1,5 +1,6 @@
 //! The binary: reads the command line, runs one command, and turns its outcome into words and an exit code.
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -9,6 +10,9 @@ use countersign::failure::Failure;
 use countersign::screen::Screen;
 
 fn main() -> ExitCode {
+    if let Some(code) = guard() {
+        return code;
+    }
     // Wrong use ends here: clap prints it and exits with 2.
     let cli = Cli::parse();
     let screen = Screen::of_process(cli.json);
@@ -16,6 +20,19 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(failure) => screen.fail(&failure),
     }
+}
+
+/// `countersign guard …`, at a target. First of all, since the guard forks: nothing else may run in its process.
+fn guard() -> Option<ExitCode> {
+    let args: Vec<OsString> = std::env::args_os().collect();
+    let [_, word, rest @ ..] = args.as_slice() else { return None };
+    if word != "guard" || rest.is_empty() || rest.iter().any(|word| word == "--help" || word == "-h") {
+        return None;
+    }
+    #[cfg(target_os = "linux")]
+    return Some(ExitCode::from(guard::main(&[&[guard::NAME.into()], rest].concat())));
+    #[cfg(not(target_os = "linux"))]
+    return None;
 }
 
 fn start(cli: Cli, screen: &Screen) -> Result<ExitCode, Failure> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use bot::Bot;
-use console::{Console, Gate, Gauges, Proof, Prove, documents};
+use console::{Certify, Console, Gate, Gauges, Proof, Prove, Wish, documents};
 use gateway::Gateway;
 use gateway::observe::Observer;
 use tokio::sync::oneshot;
@@ -92,6 +92,8 @@ impl Observer for Counted {
 pub struct Ready {
     /// PostgreSQL clients.
     pub postgres: SocketAddr,
+    /// SSH clients, where they are served.
+    pub ssh: Option<SocketAddr>,
     /// The API.
     pub console: SocketAddr,
     /// The engine, for whoever runs in the same process.
@@ -100,6 +102,7 @@ pub struct Ready {
 
 /// Runs everything until `stop`, or until one part fails.
 pub async fn serve(config: Config, parts: Parts, stop: CancellationToken) -> anyhow::Result<()> {
+    let keys = config.keys.path.clone();
     let engine = workflows::Config {
         store: config.store,
         keys: config.keys,
@@ -109,11 +112,13 @@ pub async fn serve(config: Config, parts: Parts, stop: CancellationToken) -> any
     };
     let workflows = Workflows::start(engine, parts.clock).await.context("the engine could not be started")?;
     let encrypted = config.gateway.tls.is_some();
+    let ssh_keys = keys.join("ssh");
     let gauges = Gauges::new();
     let observer = Arc::new(Counted(gauges.clone()));
-    let gateway =
-        Gateway::bind(config.gateway, workflows.clone(), observer).await.context("the gateway can't listen")?;
-    let postgres = gateway.postgres_addr();
+    let gateway = Gateway::bind(config.gateway, &ssh_keys, workflows.clone(), observer)
+        .await
+        .context("the gateway can't listen")?;
+    let (postgres, ssh, certifier) = (gateway.postgres_addr(), gateway.ssh_addr(), gateway.certifier());
     let judge = Judge::start().context("the parser's threads could not be started")?;
     let explain = move |policy: &Policy, person: &str, target: &TargetName, sql: &str, now: Timestamp| {
         judge::document(&judge.explain(policy, person, target, sql, now))
@@ -125,9 +130,14 @@ pub async fn serve(config: Config, parts: Parts, stop: CancellationToken) -> any
         .with_hooks(bot.hooks())
         .with_proof(prover(bot.clone()))
         .with_postgres(documents::Gateway { address: postgres.to_string(), tls: encrypted })
-        .with_explain(Arc::new(explain));
+        .with_ssh(ssh.map(|address| documents::Gateway { address: address.to_string(), tls: true }))
+        .with_explain(Arc::new(explain))
+        .with_certify(certifier.map(|certifier| Arc::new(Signs(certifier)) as Arc<dyn Certify>));
     let api = console.local_addr();
     info!("PostgreSQL on {postgres}, API on http://{api}");
+    if let Some(ssh) = ssh {
+        info!("SSH on {ssh}");
+    }
 
     let mut tasks = JoinSet::new();
     // The engine stops last: what ends during the drain is still noted and signed.
@@ -146,9 +156,29 @@ pub async fn serve(config: Config, parts: Parts, stop: CancellationToken) -> any
     });
     if let Some(ready) = parts.ready {
         // A test that no longer waits is no reason to stop.
-        let _unheard = ready.send(Ready { postgres, console: api, workflows });
+        let _unheard = ready.send(Ready { postgres, ssh, console: api, workflows });
     }
     drain(tasks, stop, engine, engine_stop).await
+}
+
+/// The gateway's keys, for the console.
+struct Signs(gateway::ssh::Certifier);
+
+impl Certify for Signs {
+    fn fingerprint(&self, key: &str) -> Result<String, String> {
+        self.0.fingerprint(key)
+    }
+
+    fn sign(&self, wish: &Wish<'_>) -> Result<String, String> {
+        let seconds = |at: Timestamp| u64::try_from(at.micros() / 1_000_000).unwrap_or_default();
+        let Wish { key, identity, person, token, target, from, until } = *wish;
+        let (from, until) = (seconds(from), seconds(until));
+        self.0.sign(&gateway::ssh::Wanted { key, identity, person, token, target, from, until })
+    }
+
+    fn known_hosts(&self) -> Result<String, String> {
+        self.0.known_hosts()
+    }
 }
 
 /// How somebody proves a chat account: by signing in at the platform where it has that, else by writing to the bot.

@@ -24,5 +24,6 @@ mod outage;
 mod postgres;
 mod process;
 mod slack;
+mod ssh;
 mod story;
 mod world;

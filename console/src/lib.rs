@@ -18,5 +18,5 @@ pub use config::Config;
 pub use gauges::{Gate, Gauges};
 pub use openapi::document;
 pub use problem::Problem;
-pub use routes::{Entry, Explain, Guard, Proof, Prove, inventory};
+pub use routes::{Certify, Entry, Explain, Guard, Proof, Prove, Wish, inventory};
 pub use server::{BindError, Console, RunError};

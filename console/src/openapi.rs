@@ -7,7 +7,7 @@ use utoipa::openapi::security::{
 };
 use utoipa::openapi::{ContentBuilder, OpenApi as Document, Ref, RefOr, ResponseBuilder};
 
-use crate::api::{accounts, digest, evidence, grants, people, requests, sessions, system};
+use crate::api::{accounts, certificates, digest, evidence, grants, people, requests, sessions, system};
 use crate::page;
 use crate::problem::Problem;
 use crate::routes::{Guard, inventory};
@@ -36,6 +36,7 @@ use crate::routes::{Guard, inventory};
         requests::approve,
         requests::deny,
         requests::withdraw,
+        certificates::make,
         sessions::list,
         sessions::show,
         sessions::end,

@@ -17,7 +17,7 @@ use workflows::policy::Policy;
 use workflows::target::TargetName;
 
 pub use crate::api::accounts::Proof;
-use crate::api::{accounts, digest, evidence, grants, people, requests, sessions, system};
+use crate::api::{accounts, certificates, digest, evidence, grants, people, requests, sessions, system};
 use crate::documents::{Explanation, Gateway};
 use crate::gauges::Gauges;
 use crate::page;
@@ -32,6 +32,35 @@ pub type Explain = Arc<dyn Fn(&Policy, &str, &TargetName, &str, Timestamp) -> Ex
 /// platforms are the bot's.
 pub type Prove = Arc<dyn Fn(Chat, &str, &str) -> Proof + Send + Sync>;
 
+/// A certificate that is wanted, for whom and for how long.
+#[derive(Clone, Copy, Debug)]
+pub struct Wish<'a> {
+    /// The public key.
+    pub key: &'a str,
+    /// The identity's id.
+    pub identity: &'a str,
+    /// Its name.
+    pub person: &'a str,
+    /// The id of the token that it is made of.
+    pub token: &'a str,
+    /// The one target that it opens.
+    pub target: &'a str,
+    /// From when.
+    pub from: Timestamp,
+    /// To when.
+    pub until: Timestamp,
+}
+
+/// Signs certificates for SSH. The composition root gives it: the keys are the gateway's.
+pub trait Certify: Send + Sync {
+    /// The fingerprint of a public key, or why it will not do.
+    fn fingerprint(&self, key: &str) -> Result<String, String>;
+    /// The certificate.
+    fn sign(&self, wish: &Wish<'_>) -> Result<String, String>;
+    /// The line of `known_hosts`.
+    fn known_hosts(&self) -> Result<String, String>;
+}
+
 /// What the handlers work with.
 #[derive(Clone)]
 pub(crate) struct App {
@@ -39,8 +68,10 @@ pub(crate) struct App {
     pub(crate) gauges: Gauges,
     pub(crate) browser: Browser,
     pub(crate) postgres: Option<Gateway>,
+    pub(crate) ssh: Option<Gateway>,
     pub(crate) explain: Option<Explain>,
     pub(crate) proof: Option<Prove>,
+    pub(crate) certify: Option<Arc<dyn Certify>>,
     pub(crate) stop: CancellationToken,
 }
 
@@ -95,6 +126,7 @@ fn table() -> Vec<Row> {
         row("GET", "/v1/grants", Person, get(grants::list)),
         row("POST", "/v1/grants/{id}/extend", Person, post(grants::extend)),
         row("POST", "/v1/grants/{id}/revoke", Person, post(grants::revoke)),
+        row("POST", "/v1/certificates", Person, post(certificates::make)),
         row("GET", "/v1/sessions", Person, get(sessions::list)),
         row("GET", "/v1/sessions/{id}", Person, get(sessions::show)),
         row("POST", "/v1/sessions/{id}/end", Person, post(sessions::end)),

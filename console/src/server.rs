@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use axum::Router;
 use tokio::net::TcpListener;
@@ -15,7 +16,7 @@ use crate::connection::Door;
 use crate::documents::Gateway;
 use crate::gauges::Gauges;
 use crate::page::browser::Browser;
-use crate::routes::{App, Explain, Prove, router};
+use crate::routes::{App, Certify, Explain, Prove, router};
 
 /// Why the API cannot listen.
 #[derive(Debug, thiserror::Error)]
@@ -49,8 +50,10 @@ pub struct Console {
     gauges: Gauges,
     browser: Browser,
     postgres: Option<Gateway>,
+    ssh: Option<Gateway>,
     explain: Option<Explain>,
     proof: Option<Prove>,
+    certify: Option<Arc<dyn Certify>>,
     hooks: Router,
 }
 
@@ -70,13 +73,28 @@ impl Console {
         let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
         let at = listener.local_addr().map_err(failed)?;
         let (browser, hooks) = (Browser::of(&config), Router::new());
-        Ok(Self { listener, at, workflows, gauges, browser, postgres: None, explain: None, proof: None, hooks })
+        let (postgres, ssh, explain, proof, certify) = (None, None, None, None, None);
+        Ok(Self { listener, at, workflows, gauges, browser, postgres, ssh, explain, proof, certify, hooks })
     }
 
     /// Says where the gateway for PostgreSQL listens, so that `countersign connect` finds it.
     #[must_use]
     pub fn with_postgres(mut self, gateway: Gateway) -> Self {
         self.postgres = Some(gateway);
+        self
+    }
+
+    /// Says where SSH clients connect, if they can.
+    #[must_use]
+    pub fn with_ssh(mut self, gateway: Option<Gateway>) -> Self {
+        self.ssh = gateway;
+        self
+    }
+
+    /// Gives it what signs certificates, if anything does.
+    #[must_use]
+    pub fn with_certify(mut self, certify: Option<Arc<dyn Certify>>) -> Self {
+        self.certify = certify;
         self
     }
 
@@ -109,8 +127,8 @@ impl Console {
     /// Serves until it is told to stop. Long polls are answered then; other calls are finished first.
     pub async fn run(self, stop: CancellationToken) -> Result<(), RunError> {
         info!(console.at = %self.at, "the API listens on {}", self.at);
-        let Self { listener, workflows, gauges, browser, postgres, explain, proof, hooks, .. } = self;
-        let app = App { workflows, gauges, browser, postgres, explain, proof, stop: stop.clone() };
+        let Self { listener, workflows, gauges, browser, postgres, ssh, explain, proof, certify, hooks, .. } = self;
+        let app = App { workflows, gauges, browser, postgres, ssh, explain, proof, certify, stop: stop.clone() };
         axum::serve(Door::new(listener), router(app).merge(hooks))
             .with_graceful_shutdown(stop.cancelled_owned())
             .await

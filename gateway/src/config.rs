@@ -19,6 +19,9 @@ pub struct Config {
     /// Where PostgreSQL clients connect: an IP address and a port. Default `127.0.0.1:6432`.
     #[serde(deserialize_with = "address")]
     pub postgres: SocketAddr,
+    /// Where SSH clients connect: an IP address and a port. Default: nowhere.
+    #[serde(deserialize_with = "perhaps_address")]
+    pub ssh: Option<SocketAddr>,
     /// The certificate that clients see. Needed for every address but a loopback one. Default: none.
     pub tls: Option<Certificate>,
     /// How long a client may take from its first byte to its token. Default `10s`.
@@ -43,6 +46,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             postgres: SocketAddr::from(([127, 0, 0, 1], 6432)),
+            ssh: None,
             tls: None,
             handshake_timeout: Span::seconds(10),
             max_connections: 10_000,
@@ -58,6 +62,10 @@ fn address<'de, D: Deserializer<'de>>(from: D) -> Result<SocketAddr, D::Error> {
             "`{text}` is not an address to listen on; write an IP address and a port, like `127.0.0.1:6432`"
         ))
     })
+}
+
+fn perhaps_address<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SocketAddr>, D::Error> {
+    address(from).map(Some)
 }
 
 /// Why the gateway does not listen.

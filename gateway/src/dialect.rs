@@ -45,6 +45,11 @@ impl Broken {
         Self::Rules(Told { code: "08P01", message: format!("the protocol was broken: {why}"), ..Told::default() })
     }
 
+    /// Something that has to be there is not.
+    pub(crate) fn refused(message: impl Into<String>) -> Self {
+        Self::Rules(Told { code: "08004", message: message.into(), ..Told::default() })
+    }
+
     /// More than we hold in memory for one session.
     pub(crate) fn too_large(message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self::Rules(Told { code: "54000", message: message.into(), hint: hint.into(), ..Told::default() })
@@ -160,6 +165,11 @@ pub(crate) trait Dialect {
 
     /// Whether the conversation is inside a transaction.
     fn in_transaction(&self) -> bool;
+
+    /// What the recording should say of things that were on their way when it ended. After `close`.
+    fn left_over(&mut self) -> Vec<String> {
+        Vec::new()
+    }
 
     /// Ends it on both sides: the target's work is cancelled, the client reads why, and both are closed.
     async fn close(&mut self, told: &Told);

@@ -10,11 +10,14 @@ pub mod postgres;
 mod record;
 mod seams;
 mod session;
+pub mod shell;
 pub mod sql;
+pub mod ssh;
 pub mod stream;
 pub mod tls;
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,6 +44,9 @@ pub enum GatewayError {
     /// The address.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// The host key of SSH.
+    #[error(transparent)]
+    HostKey(#[from] ssh::KeepError),
     /// The threads that read SQL.
     #[error("the parser's threads could not be started")]
     Classifier(#[source] std::io::Error),
@@ -50,15 +56,17 @@ pub enum GatewayError {
 #[derive(Debug)]
 pub struct Gateway {
     postgres: Listener,
+    ssh: Option<(Listener, ssh::Shared)>,
     limits: Limits,
     shared: Shared,
 }
 
 impl Gateway {
-    /// Binds every listener, so that a wrong address is known before anything runs.
+    /// Binds every listener, so that a wrong address is known before anything runs. `keys` is the folder of host keys.
     #[expect(clippy::unused_async, reason = "binding needs the runtime, and later protocols may have to wait")]
     pub async fn bind(
         config: Config,
+        keys: &Path,
         workflows: Workflows,
         observer: Arc<dyn Observer>,
     ) -> Result<Self, GatewayError> {
@@ -67,6 +75,21 @@ impl Gateway {
         }
         let tls = match &config.tls {
             Some(pair) => Some(tls::server_config(&pair.certificate, &pair.key)?),
+            None => None,
+        };
+        let ssh = match config.ssh {
+            Some(address) => {
+                let shared = ssh::Shared {
+                    workflows: workflows.clone(),
+                    config: ssh::Doorplate::new(ssh::host_key(keys)?),
+                    certifier: ssh::Certifier::open(keys)?,
+                    guard_key: Arc::new(ssh::guard_key(keys)?),
+                    handshake: config.handshake_timeout.to_std(),
+                    stop: CancellationToken::new(),
+                    observer: Arc::clone(&observer),
+                };
+                Some((Listener::bind(address, "ssh")?, shared))
+            }
             None => None,
         };
         let shared = Shared {
@@ -81,7 +104,7 @@ impl Gateway {
             observer,
         };
         let limits = Limits { connections: config.max_connections, handshakes: config.max_handshakes, drain: DRAIN };
-        Ok(Self { postgres: Listener::bind(config.postgres, "postgres")?, limits, shared })
+        Ok(Self { postgres: Listener::bind(config.postgres, "postgres")?, ssh, limits, shared })
     }
 
     /// Where PostgreSQL clients connect, with the port that the system chose.
@@ -89,10 +112,28 @@ impl Gateway {
         self.postgres.local_addr()
     }
 
+    /// What signs certificates for SSH, if that is served.
+    pub fn certifier(&self) -> Option<ssh::Certifier> {
+        self.ssh.as_ref().map(|(_, shared)| shared.certifier.clone())
+    }
+
+    /// Where SSH clients connect, if they can.
+    pub fn ssh_addr(&self) -> Option<SocketAddr> {
+        self.ssh.as_ref().map(|(listener, _)| listener.local_addr())
+    }
+
     /// Serves until `stop`, and then until the sessions have ended.
     pub async fn run(self, stop: CancellationToken) {
         let shared = Shared { stop: stop.clone(), ..self.shared };
         // The one place that knows which protocol a listener speaks.
-        self.postgres.run(self.limits, stop, move |accepted| postgres::serve(accepted, shared.clone())).await;
+        let end = stop.clone();
+        let postgres = self.postgres.run(self.limits, end, move |accepted| postgres::serve(accepted, shared.clone()));
+        let ssh = async {
+            if let Some((listener, shared)) = self.ssh {
+                let shared = ssh::Shared { stop: stop.clone(), ..shared };
+                listener.run(self.limits, stop, move |accepted| ssh::serve(accepted, shared.clone())).await;
+            }
+        };
+        tokio::join!(postgres, ssh);
     }
 }

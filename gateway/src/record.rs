@@ -69,6 +69,11 @@ impl Running {
         }
     }
 
+    /// Bytes went to the client of which only the number is kept.
+    pub(crate) fn passed(&mut self, bytes: usize) {
+        self.bytes += bytes as u64;
+    }
+
     /// The next statement of the same text begins: what was counted belongs to the one before.
     pub(crate) fn next_statement(&mut self) {
         *self = Self { kept: self.kept, ..Self::new(self.op, Instant::now()) };
@@ -160,7 +165,7 @@ impl<'a> Record<'a> {
         let text = text.get(..MAX_TEXT).unwrap_or(text);
         self.put(EventRef::Intent { op, text, params: &short, verdict, detail })?;
         for piece in note.as_bytes().chunks(MAX_TEXT) {
-            self.put(EventRef::Note { text: &String::from_utf8_lossy(piece) })?;
+            self.note(&String::from_utf8_lossy(piece))?;
         }
         Ok(())
     }
@@ -191,6 +196,11 @@ impl<'a> Record<'a> {
         let bytes = bytes.get(..room as usize).unwrap_or(bytes);
         running.kept += bytes.len() as u64;
         self.put(EventRef::Output { op: running.op, bytes })
+    }
+
+    /// Something to know that is no operation.
+    pub(crate) fn note(&mut self, text: &str) -> Result<(), Broken> {
+        self.put(EventRef::Note { text })
     }
 
     /// Values were hidden.

@@ -29,8 +29,37 @@ struct State {
     observer: Arc<dyn Observer>,
 }
 
+/// A session from its first turn to its last row: runs it, counts it and books its end.
+pub(crate) async fn serve<D: Dialect>(
+    mut dialect: D,
+    mut session: LiveSession,
+    workflows: &Workflows,
+    stop: &CancellationToken,
+    observer: &Arc<dyn Observer>,
+) {
+    observer.session_began();
+    let keep = workflows.kept_output();
+    let (ending, totals) = run(&mut dialect, &mut session, workflows, stop, (keep, observer)).await;
+    observer.session_ended(totals.masked);
+    match ending {
+        Ending::NotRecorded => observer.recording_failed(),
+        Ending::Blind => observer.store_failed(),
+        Ending::Left
+        | Ending::Expired
+        | Ending::Revoked
+        | Ending::Ended
+        | Ending::TargetGone
+        | Ending::Broken
+        | Ending::Stopped
+        | Ending::Abandoned => {}
+    }
+    drop(dialect);
+    tracing::info!(session.id = %session.id(), "session `{}` ended: {}", session.id(), ending.as_str());
+    Box::pin(workflows.end(session, ending, totals)).await;
+}
+
 /// Runs a session to its end, closes both sides, and says how it ended and what it did.
-pub(crate) async fn run<D: Dialect>(
+async fn run<D: Dialect>(
     dialect: &mut D,
     session: &mut LiveSession,
     workflows: &Workflows,
@@ -70,6 +99,11 @@ pub(crate) async fn run<D: Dialect>(
         Stop::Broken(broken) => (broken.ending(), broken.told()),
     };
     Box::pin(dialect.close(&told)).await;
+    for line in dialect.left_over() {
+        if Record::new(session.tape(), &mut state.book).note(&line).is_err() {
+            tracing::error!("what was left over could not be recorded");
+        }
+    }
     // The store may be away and take its time; the door is shut first.
     Box::pin(state.asking.abandon(session, workflows)).await;
     (ending, state.book.totals)

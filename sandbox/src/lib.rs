@@ -14,12 +14,19 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+mod sshd;
+
+pub use sshd::Sshd;
+
 /// Why there is no PostgreSQL.
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
     /// It is not installed.
     #[error("PostgreSQL's server is not installed; `apt-get install postgresql` brings it")]
     Missing,
+    /// No SSH server either.
+    #[error("OpenSSH's server is not installed; `apt-get install openssh-server` brings it")]
+    NoSshd,
     /// A file or process failed.
     #[error("{0}")]
     Io(String, #[source] std::io::Error),

@@ -172,9 +172,23 @@ pub struct ConnectArgs {
     /// Without a command: the local port; 0 takes a free one
     #[arg(long, default_value_t = 0)]
     pub port: u16,
+    /// For a host: print the two lines for ~/.ssh/config, with which plain `ssh TARGET` works
+    #[arg(long, conflicts_with_all = ["port", "client", "certificate"])]
+    pub ssh_config: bool,
+    /// For a host: get a certificate, and write down how to use it
+    #[arg(long, conflicts_with_all = ["port", "client"])]
+    pub certificate: bool,
     /// The client to start, and what it takes
     #[arg(last = true, value_name = "COMMAND", conflicts_with = "port")]
     pub client: Vec<OsString>,
+}
+
+/// `guard`. Read before this is, by the guard itself; here for its help.
+#[derive(Debug, Args)]
+pub struct GuardArgs {
+    /// What the gateway says
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENT")]
+    pub arguments: Vec<OsString>,
 }
 
 /// `sessions`.
@@ -209,7 +223,8 @@ pub enum SessionsCommand {
     End(BecauseArgs),
     /// Save a session's recording to a file
     #[command(after_help = "Example:
-  countersign sessions export ses_4XK29QPA --output ses.csr")]
+  countersign sessions export ses_4XK29QPA --output ses.csr
+  countersign sessions export ses_4XK29QPA --cast          a film: asciinema play ses_….cast")]
     Export(ExportArgs),
 }
 
@@ -241,9 +256,15 @@ fn speed(text: &str) -> Result<f64, String> {
 pub struct ExportArgs {
     /// Its id, or at least 6 characters of its beginning or end
     pub id: String,
-    /// Into which file [default: the session's id with .csr, in this folder]
+    /// Into which file [default: the session's id with .csr or .cast, in this folder]
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// As a film of the terminal, for asciinema's player
+    #[arg(long)]
+    pub cast: bool,
+    /// The age identity that opens sealed recordings; with --cast
+    #[arg(long, value_name = "FILE", requires = "cast")]
+    pub identity: Option<PathBuf>,
 }
 
 /// `digest`.

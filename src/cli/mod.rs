@@ -8,9 +8,9 @@ use clap::{Parser, Subcommand};
 
 pub use args::{
     ApproveArgs, AuditArgs, AuditCommand, BecauseArgs, CheckArgs, CompletionsArgs, ConfigArgs, ConnectArgs, DemoArgs,
-    DigestArgs, DiscordCommand, ExplainArgs, ExportArgs, ExtendArgs, IdArgs, LinkArgs, ListArgs, LoginArgs,
-    ManifestArgs, OutputArgs, PersonArgs, ReplayArgs, RequestArgs, RequestsArgs, RequestsCommand, ServeArgs,
-    SessionsArgs, SessionsCommand, SlackCommand, TokenCommand, TokenNewArgs, VerifyArgs,
+    DigestArgs, DiscordCommand, ExplainArgs, ExportArgs, ExtendArgs, GuardArgs, IdArgs, LinkArgs, ListArgs,
+    LoginArgs, ManifestArgs, OutputArgs, PersonArgs, ReplayArgs, RequestArgs, RequestsArgs, RequestsCommand,
+    ServeArgs, SessionsArgs, SessionsCommand, SlackCommand, TokenCommand, TokenNewArgs, VerifyArgs,
 };
 
 /// Just-in-time access to production: ask, agree, connect, countersign.
@@ -126,7 +126,9 @@ pub enum Command {
     #[command(after_help = "Examples:
   countersign connect orders-prod -- psql
   countersign connect orders-prod -- pg_dump -t orders
-  countersign connect orders-prod --port 5433          for DBeaver and the like; until Ctrl-C")]
+  countersign connect orders-prod --port 5433          for DBeaver and the like; until Ctrl-C
+  countersign connect web-1 -- ssh web-1
+  countersign connect web-1 --ssh-config >> ~/.ssh/config")]
     Connect(ConnectArgs),
     /// Sessions: who is connected, and what was done
     #[command(after_help = "Examples:
@@ -188,6 +190,17 @@ pub enum Command {
     #[command(after_help = "Example:
   countersign restore ada@example.com --config /etc/countersign.toml")]
     Restore(PersonArgs),
+    /// What targets and clients of SSH have to trust, on the server
+    #[command(after_help = "Example:
+  countersign keys --config /etc/countersign.toml")]
+    Keys(ConfigArgs),
+    /// At a target, below sshd: stop every program of a session until it was judged
+    #[command(after_help = "Example:
+  countersign guard --session s1 --key BASE64 --socket /tmp/s1/socket -- /bin/bash -l
+
+The gateway calls it by itself where a login has `guard` in the file. As a login's shell it has the name `countersign-guard`,
+and its key in /etc/countersign/gateway.pub.")]
+    Guard(GuardArgs),
     /// Completions for a shell
     #[command(after_help = "Examples:
   countersign completions bash > ~/.local/share/bash-completion/completions/countersign

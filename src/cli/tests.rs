@@ -110,6 +110,8 @@ Commands:
   discord      Set up Discord: the guild's commands
   suspend      Suspend somebody, on the server: tokens, sessions and votes of theirs count no more
   restore      Let somebody back in who was suspended, on the server
+  keys         What targets and clients of SSH have to trust, on the server
+  guard        At a target, below sshd: stop every program of a session until it was judged
   completions  Completions for a shell
 ";
     assert!(help.starts_with(expected), "{help}");

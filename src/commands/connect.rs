@@ -6,9 +6,9 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use console::documents::{Gateway, Target};
-use workflows::target::TargetName;
+use workflows::target::{Protocol, TargetName};
 
-use super::Desk;
+use super::{Desk, ssh};
 use crate::cli::ConnectArgs;
 use crate::client::Client;
 use crate::failure::Failure;
@@ -17,17 +17,33 @@ use crate::relay::Relay;
 
 /// Where to connect.
 #[derive(Debug, PartialEq, Eq)]
-struct Way {
-    host: String,
-    port: u16,
+pub(super) struct Way {
+    pub(super) host: String,
+    pub(super) port: u16,
     tls: bool,
 }
 
 pub(super) async fn run(desk: &Desk<'_>, args: ConnectArgs) -> Result<(), Failure> {
     let client = desk.client()?;
     let target = client.target(&args.target).await?;
+    let hosts = target.protocol == Protocol::Ssh.as_str();
+    if args.ssh_config && hosts {
+        // Also without a grant: the lines stay, and say by themselves when there is none.
+        return desk.screen.print(&ssh::lines(desk, &args.target)?);
+    }
     let way = way(&client, &args.target, &target)?;
     let user = client.whoami().await?.person.name;
+    if hosts {
+        let config = ssh::prepare(desk, &client, (&way, &user), &args.target).await?;
+        return match args.client.split_first() {
+            Some((program, rest)) => Err(ssh::replace(&config, program, rest)),
+            None if args.certificate => Ok(()),
+            None => desk.screen.print(&format!("ssh -F '{}' {}\n", config.display(), args.target)),
+        };
+    }
+    if args.ssh_config || args.certificate {
+        return Err(Failure::wrong_use(format!("{} is no host", args.target)));
+    }
     match args.client.split_first() {
         Some((program, rest)) => Err(replace(&way, &args.target, &user, &client, program, rest)),
         None => relay(desk, &way, &args.target, &user, args.port).await,

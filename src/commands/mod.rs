@@ -10,10 +10,12 @@ mod demo;
 mod digest;
 mod explain;
 mod grants;
+mod keys;
 mod recordings;
 mod requests;
 mod serve;
 mod sessions;
+mod ssh;
 mod tokens;
 mod verify;
 mod view;
@@ -102,6 +104,10 @@ pub async fn run(cli: Cli, screen: &Screen) -> Result<ExitCode, Failure> {
         Command::Extend(args) => grants::extend(&desk, args).await?,
         Command::Revoke(args) => grants::revoke(&desk, args).await?,
         Command::Connect(args) => connect::run(&desk, args).await?,
+        Command::Keys(args) => keys::show(&desk, &args.config)?,
+        Command::Guard(_) => {
+            return Err(Failure::new("the guard is started by the gateway, at a target that runs Linux"));
+        }
         Command::Sessions(args) => match args.command {
             Some(SessionsCommand::Show(args)) => sessions::show(&desk, &args.id).await?,
             Some(SessionsCommand::End(args)) => sessions::end(&desk, args).await?,

@@ -22,19 +22,41 @@ pub(super) async fn replay(desk: &Desk<'_>, args: ReplayArgs) -> Result<(), Fail
         let records = Tape::open(given, identity.as_deref())?;
         return replay::play(desk.screen, records, pace).await;
     }
+    let records = fetch(desk, &args.id, identity.as_deref()).await?;
+    replay::play(desk.screen, records, pace).await
+}
+
+/// A session's recording, read from the server.
+async fn fetch(desk: &Desk<'_>, id: &str, identity: Option<&str>) -> Result<Tape, Failure> {
     let client = desk.client()?;
-    let id = client.session_id(&args.id).await?;
+    let id = client.session_id(id).await?;
     // Unlinked at once: what somebody else saw must not stay behind on this machine.
     let file = tempfile::NamedTempFile::with_suffix(".csr")?;
     let mut to = BufWriter::new(file.reopen()?);
     client.recording(id, &mut to).await?;
     to.flush()?;
-    let records = Tape::open(file.path(), identity.as_deref())?;
-    drop(file);
-    replay::play(desk.screen, records, pace).await
+    Tape::open(file.path(), identity)
+}
+
+/// A film of a terminal.
+async fn film(desk: &Desk<'_>, args: ExportArgs) -> Result<(), Failure> {
+    let identity = args.identity.as_deref().map(std::fs::read_to_string).transpose()?;
+    let id = desk.client()?.session_id(&args.id).await?;
+    let records = fetch(desk, &id.to_string(), identity.as_deref()).await?;
+    let path = args.output.unwrap_or_else(|| PathBuf::from(format!("{id}.cast")));
+    let file = File::create_new(&path).map_err(|error| cannot(&path, &error))?;
+    if let Err(failure) = replay::cast::write(records, &mut BufWriter::new(file)) {
+        let _nothing_left_to_try = std::fs::remove_file(&path);
+        return Err(failure);
+    }
+    desk.screen.say(&format!("a film is in `{}`\n", path.display()));
+    Ok(())
 }
 
 pub(super) async fn export(desk: &Desk<'_>, args: ExportArgs) -> Result<(), Failure> {
+    if args.cast {
+        return film(desk, args).await;
+    }
     let client = desk.client()?;
     let id = client.session_id(&args.id).await?;
     let path = args.output.unwrap_or_else(|| PathBuf::from(format!("{id}.csr")));

@@ -1,5 +1,6 @@
 //! Plays a recording: what was asked, what became of it, and what its user saw.
 
+pub mod cast;
 mod grid;
 mod scene;
 mod tape;

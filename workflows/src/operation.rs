@@ -114,6 +114,40 @@ pub struct Stored {
     pub in_place: bool,
 }
 
+/// A program that a command line starts, as far as its text tells.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Run {
+    /// The program's name without its folder; empty where only variables or files change.
+    pub program: String,
+    /// The program as it was written, with its folder.
+    pub path: String,
+    /// Its arguments after quoting and braces; what only running can tell stands there as it was written.
+    pub args: Vec<String>,
+    /// Whether an argument is a variable, a substitution or a pattern, so that its value is not in the text.
+    pub loose: bool,
+    /// Variables that are set for it.
+    pub env: Vec<String>,
+    /// Whether it runs with other rights than the login's: below sudo, su, chroot and their like.
+    pub privileged: bool,
+    /// Whom it runs as, where the text names somebody.
+    pub user: Option<String>,
+    /// Whether it runs somewhere else: on a host behind this one, or in a container.
+    pub elsewhere: bool,
+    /// Whether it talks over a network.
+    pub network: bool,
+    /// Files among what it is given that hold secrets.
+    pub secrets: Vec<String>,
+    /// Where its code comes from, if that is a network, a decoder or a file that the same text makes.
+    pub foreign_code: Option<String>,
+    /// The form of its arguments that makes it run or write something else, in words.
+    pub abuse: Option<String>,
+    /// Files that its output or errors are redirected to.
+    pub redirects: Vec<String>,
+    /// What it deletes, overwrites, stops or cuts off, in words.
+    pub destroys: Option<String>,
+}
+
 /// One classified command.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Operation {
@@ -136,6 +170,9 @@ pub struct Operation {
     /// What it stores of what it reads: where a hidden value may come to stand where nothing hides it.
     #[serde(default)]
     pub stores: Vec<Stored>,
+    /// The program that runs, where it is a command of a shell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<Box<Run>>,
     /// The statement's own text.
     pub shown: String,
 }
@@ -153,6 +190,7 @@ impl Operation {
             undoes_read_only: true,
             opaque: Some(why.into()),
             stores: Vec::new(),
+            run: None,
             shown: shown.into(),
         }
     }

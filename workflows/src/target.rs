@@ -57,6 +57,8 @@ impl<'de> Deserialize<'de> for TargetName {
 pub enum Protocol {
     /// PostgreSQL's frontend/backend protocol 3.0.
     Postgres,
+    /// SSH 2 (RFC 4251 to 4254).
+    Ssh,
 }
 
 impl Protocol {
@@ -64,6 +66,24 @@ impl Protocol {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Postgres => "postgres",
+            Self::Ssh => "ssh",
+        }
+    }
+}
+
+/// Why a text is no protocol.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a protocol; write `postgres` or `ssh`")]
+pub struct ProtocolError(pub String);
+
+impl FromStr for Protocol {
+    type Err = ProtocolError;
+
+    fn from_str(text: &str) -> Result<Self, ProtocolError> {
+        match text {
+            "postgres" => Ok(Self::Postgres),
+            "ssh" => Ok(Self::Ssh),
+            _ => Err(ProtocolError(text.to_owned())),
         }
     }
 }
@@ -209,8 +229,40 @@ pub enum Tls {
 pub struct Login {
     /// The user at the target.
     pub user: String,
+    /// What proves it.
+    pub credential: Credential,
+    /// The path of its shell at an SSH target: it decides what a command line means. Where it is not said, only what all
+    /// shells read alike is read.
+    pub shell: Option<String>,
+    /// Whether every program of an SSH session is stopped before it runs, and where what stops it is.
+    pub guard: Option<Guarding>,
+    /// Whether the lines of an SSH shell are read off its terminal and judged. Advisory: a program can show what it likes.
+    pub watch: bool,
+}
+
+/// What a host key begins with that vouches for others, as in `known_hosts`.
+pub const AUTHORITY: &str = "@cert-authority ";
+
+/// Where `countersign-guard` is at a target.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Guarding {
+    /// At this path.
+    Path(String),
+    /// It is the login's shell.
+    LoginShell,
+}
+
+/// What the gateway proves a login with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Credential {
     /// Where the password lies.
-    pub password: SecretRef,
+    Password(SecretRef),
+    /// Where the private key lies, in OpenSSH's format and without a passphrase. SSH only.
+    Key(SecretRef),
+    /// A certificate that is made for each session, by an authority that the target trusts. SSH only.
+    Certificate,
 }
 
 /// A target, as the file describes it.
@@ -222,8 +274,11 @@ pub struct Target {
     pub protocol: Protocol,
     /// Host and port. Comes from the file alone.
     pub address: String,
-    /// The database at the target.
+    /// The database at the target; empty where the protocol has none.
     pub database: String,
+    /// The keys by which an SSH target is known, each as `known_hosts` has it: `ssh-ed25519 AAAA…`, or an authority's
+    /// behind [`AUTHORITY`].
+    pub host_keys: Vec<String>,
     /// What rules select it by.
     pub labels: BTreeMap<String, String>,
     /// How the way there is protected.

@@ -21,6 +21,7 @@ pub(crate) async fn targets(State(app): State<App>, Caller(who): Caller) -> Answ
     let here = |(protocol, target): (Protocol, Target)| {
         let gateway = match protocol {
             Protocol::Postgres => app.postgres.clone(),
+            Protocol::Ssh => app.ssh.clone(),
         };
         Target { gateway, ..target }
     };

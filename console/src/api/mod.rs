@@ -1,6 +1,7 @@
 //! The handlers: strict input, one verb, one document.
 
 pub(crate) mod accounts;
+pub(crate) mod certificates;
 pub(crate) mod digest;
 pub(crate) mod evidence;
 pub(crate) mod grants;

@@ -3,6 +3,7 @@
 //! What is asked refuses unknown fields; what is answered may grow, so readers ignore what they do not know.
 
 mod account;
+mod certificate;
 mod digest;
 mod evidence;
 mod grant;
@@ -18,6 +19,7 @@ use utoipa::ToSchema;
 use workflows::clock::Timestamp;
 
 pub use account::{Account, AccountList, BegunLink, ChatAccount, CodeBody, LinkBody};
+pub use certificate::{Certificate, CertificateBody};
 pub use digest::{
     Action, AskedMost, Change, Count, Digest, DigestContent, DigestList, FiledDigest, Line, Section, SectionItem,
     Selection, Waits,

@@ -47,7 +47,7 @@ const fn case(method: &'static str, path: &'static str, id: &'static str, body: 
 const WHY: &str = r#"{"because": "INC-42"}"#;
 
 /// One line a route.
-pub(crate) const CASES: [Case; 35] = [
+pub(crate) const CASES: [Case; 36] = [
     case("GET", "/healthz", "", "", Other::Open),
     case("GET", "/openapi.json", "", "", Other::Open),
     case("GET", "/metrics", "", "", Other::Open),
@@ -75,6 +75,13 @@ pub(crate) const CASES: [Case; 35] = [
     case("GET", "/v1/grants", "", "", Other::OwnOnly),
     case("POST", "/v1/grants/{id}/extend", "grt", r#"{"for": "1h", "because": "INC-42"}"#, Other::Missing),
     case("POST", "/v1/grants/{id}/revoke", "grt", WHY, Other::Missing),
+    case(
+        "POST",
+        "/v1/certificates",
+        "",
+        r#"{"target": "orders-prod", "public_key": "ssh-ed25519 AAAA"}"#,
+        Other::Refused,
+    ),
     case("GET", "/v1/sessions", "", "", Other::OwnOnly),
     case("GET", "/v1/sessions/{id}", "ses", "", Other::Missing),
     case("POST", "/v1/sessions/{id}/end", "ses", WHY, Other::Missing),

@@ -7,6 +7,7 @@
 mod detect;
 mod found;
 mod hits;
+pub mod stream;
 mod text;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
@@ -51,6 +52,14 @@ impl Scanner {
             Some(built)
         };
         Ok(Self { detectors, automaton, keys })
+    }
+
+    /// The detectors of these names; nothing where there are none. A name that nobody knows stands for all of them: doubt hides.
+    pub fn named<'a>(names: impl IntoIterator<Item = &'a String>) -> Option<Self> {
+        let every = || Detector::ALL.into_iter().collect::<Detectors>();
+        let all = names.into_iter().map(|name| parse(name).unwrap_or_else(every));
+        let all = all.fold(Detectors::default(), Detectors::union);
+        if all.is_empty() { None } else { Self::new(all).ok() }
     }
 
     /// The detectors that were compiled.

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use workflows::operation::Kind;
 use workflows::verdict::Mask;
 
-use crate::mask::{self, Detectors, Scanner};
+use crate::mask::Scanner;
 use crate::postgres::catalog::{Catalog, Known, VIEWS_OF_ALL};
 use crate::postgres::cells::Hide;
 use crate::postgres::copy::CopyColumns;
@@ -79,17 +79,14 @@ pub(super) fn columns(frame: &[u8]) -> Result<Box<[Column]>, Malformed> {
 }
 
 impl Masking {
-    /// The detectors of a mask. A name that nobody knows stands for all of them: doubt hides.
+    /// The detectors of a mask.
     pub(super) fn scanner(&mut self, mask: &Arc<Mask>) -> Option<Arc<Scanner>> {
         if let Some((of, scanner)) = &self.scanner
             && (Arc::ptr_eq(of, mask) || of.detect == mask.detect)
         {
             return scanner.clone();
         }
-        let every = || mask::Detector::ALL.into_iter().collect::<Detectors>();
-        let all = mask.detect.iter().map(|name| mask::parse(name).unwrap_or_else(every));
-        let all = all.fold(Detectors::default(), Detectors::union);
-        let scanner = if all.is_empty() { None } else { Scanner::new(all).ok().map(Arc::new) };
+        let scanner = Scanner::named(&mask.detect).map(Arc::new);
         self.scanner = Some((Arc::clone(mask), scanner.clone()));
         scanner
     }

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use workflows::engine::{AdmitError, AuthenticateError, Client};
 use workflows::identity::Authenticated;
 use workflows::session::{Ending, Totals};
-use workflows::target::Access;
+use workflows::target::{Access, Protocol};
 use workflows::told::Told as _;
 
 use crate::listen::{Accepted, Handshake};
@@ -114,6 +114,10 @@ async fn enter(mut hello: Hello, who: Authenticated, client: String, shared: &Sh
         }
     };
     let (target, access) = (Arc::clone(admission.target()), admission.access());
+    if target.protocol != Protocol::Postgres {
+        let told = format!("{} is reached over {}, not over postgres", target.name, target.protocol.as_str());
+        return Refusal::new(Code::NotAllowed, told).send(hello.stream).await;
+    }
     let read_only = access == Access::Read;
     let dialed = Box::pin(shared.dialer.connect(&target, access, &hello.params, read_only, DIAL)).await;
     let upstream = match dialed {
@@ -124,7 +128,7 @@ async fn enter(mut hello: Hello, who: Authenticated, client: String, shared: &Sh
         }
     };
     let application = hello.application_name.clone();
-    let mut session = match Box::pin(workflows.begin(admission, Client { address: client, application })).await {
+    let session = match Box::pin(workflows.begin(admission, Client { address: client, application })).await {
         Ok(session) => session,
         Err(error) => {
             tracing::warn!(error = &error as &dyn std::error::Error, "a session could not begin");
@@ -147,7 +151,7 @@ async fn enter(mut hello: Hello, who: Authenticated, client: String, shared: &Sh
     let cancel = upstream.cancel_key();
     let mut replies = Replies::new(shared.catalogs.of(way.clone()), read_only, &upstream.parameters);
     replies.note_startup(&hello.params);
-    let mut talk = Talk::new(Parts {
+    let talk = Talk::new(Parts {
         client: hello.stream,
         replies,
         upstream: upstream.stream,
@@ -157,26 +161,8 @@ async fn enter(mut hello: Hello, who: Authenticated, client: String, shared: &Sh
         watcher,
         way,
     });
-    let observer = &shared.observer;
-    observer.session_began();
-    let keep = workflows.kept_output();
-    let (ending, totals) = session::run(&mut talk, &mut session, workflows, &shared.stop, (keep, observer)).await;
-    observer.session_ended(totals.masked);
-    match ending {
-        Ending::NotRecorded => observer.recording_failed(),
-        Ending::Blind => observer.store_failed(),
-        Ending::Left
-        | Ending::Expired
-        | Ending::Revoked
-        | Ending::Ended
-        | Ending::TargetGone
-        | Ending::Broken
-        | Ending::Stopped
-        | Ending::Abandoned => {}
-    }
+    session::serve(talk, session, workflows, &shared.stop, &shared.observer).await;
     drop(registration);
-    tracing::info!(session.id = %session.id(), "session `{}` ended: {}", session.id(), ending.as_str());
-    Box::pin(workflows.end(session, ending, totals)).await;
 }
 
 fn down(told: &str) -> Refusal {

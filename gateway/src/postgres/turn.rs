@@ -399,6 +399,7 @@ fn call(oid: u32) -> Classified {
         undoes_read_only: false,
         opaque: None,
         stores: Vec::new(),
+        run: None,
         shown: format!("{name}(…)"),
     };
     Classified { operations: vec![operation], statements: 1, ..Classified::default() }

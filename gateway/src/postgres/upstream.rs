@@ -16,7 +16,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
-use workflows::target::{Access, Target, Tls};
+use workflows::target::{Access, Credential, Target, Tls};
 
 use super::binding::end_point;
 pub use super::dial_error::DialError;
@@ -166,7 +166,8 @@ impl Dialer {
             let mut sent = vec![("user", login.user.as_str()), ("database", target.database.as_str())];
             sent.extend(settings.passed.iter().map(|(name, value)| (name.as_str(), value.as_str())));
             sent.extend(watched);
-            let ready = sign_in(&mut stream, &sent, &login.password, binding).await?;
+            let Credential::Password(password) = &login.credential else { return Err(DialError::NoLogin(access)) };
+            let ready = sign_in(&mut stream, &sent, password, binding).await?;
             let Ready { parameters, key, pending } = ready;
             Ok(Upstream {
                 stream,

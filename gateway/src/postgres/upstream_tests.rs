@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use postgres_protocol::message::backend::Message;
 use proptest::prelude::*;
 use tokio::net::TcpListener;
-use workflows::target::{Login, Protocol, SecretRef};
+use workflows::target::{Credential, Login, Protocol, SecretRef};
 use workflows::told::Told;
 
 use super::*;
@@ -36,11 +36,21 @@ impl Bench {
             name: "orders-prod".parse().unwrap(),
             protocol: Protocol::Postgres,
             address: address.to_owned(),
+            host_keys: Vec::new(),
             database: "postgres".to_owned(),
             labels: BTreeMap::new(),
             tls,
             ca: Some(self.dir.path().join("ca.pem")),
-            logins: BTreeMap::from([(Access::Write, Login { user: user.to_owned(), password })]),
+            logins: BTreeMap::from([(
+                Access::Write,
+                Login {
+                    user: user.to_owned(),
+                    credential: Credential::Password(password),
+                    shell: None,
+                    guard: None,
+                    watch: false,
+                },
+            )]),
         }
     }
 }
@@ -176,7 +186,13 @@ async fn a_real_server_says_no_and_the_client_learns_what_it_may() {
     let option = params(&[("options", "-c role=postgres")]);
     let error = Dialer::default().connect(&good, Access::Write, &option, false, SOON).await.unwrap_err();
     assert!(error.refusal("orders-prod").message.contains("`role`"), "{error:?}");
-    let login = Login { user: "cs_write".to_owned(), password: SecretRef::File("/nowhere".into()) };
+    let login = Login {
+        user: "cs_write".to_owned(),
+        credential: Credential::Password(SecretRef::File("/nowhere".into())),
+        shell: None,
+        guard: None,
+        watch: false,
+    };
     let error = dial(&Target { logins: BTreeMap::from([(Access::Write, login)]), ..good }).await.unwrap_err();
     assert!(matches!(error, DialError::Secret(_)), "{error:?}");
     discreet(&error, &["/nowhere"]);

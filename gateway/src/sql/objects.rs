@@ -113,6 +113,7 @@ impl Facts {
             undoes_read_only: self.undoes || hidden,
             opaque: self.opaque,
             stores: self.stores.into_iter().collect(),
+            run: None,
             shown: shown.to_owned(),
         }
     }

@@ -58,7 +58,7 @@ impl Classified {
     }
 
     /// A text that nobody could read.
-    pub(super) fn opaque(text: &str, why: impl Into<String>) -> Self {
+    pub(crate) fn opaque(text: &str, why: impl Into<String>) -> Self {
         Self {
             operations: vec![Operation::opaque(visible(text), why)],
             statements: 1,

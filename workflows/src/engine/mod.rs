@@ -1,6 +1,7 @@
 //! The verbs. Each is one transaction: the policy is asked, the state machine steps, and rows, notices and the audit
 //! entry are written together; then the bell rings.
 
+mod certify;
 mod chat;
 mod digests;
 mod evidence;
@@ -23,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use crate::store::chat::{Account as ChatAccount, CardRow, Letter, Turn};
 pub use crate::store::remarks::{Remark, RemarkKind};
+pub use certify::{Certified, CertifyError};
 pub use chat::{BegunLink, LinkError, OpenLink};
 pub use digests::{DigestError, GivenDigest, REVIEW_WITHIN};
 pub use evidence::{AuditError, AuditPage};

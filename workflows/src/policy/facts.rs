@@ -7,7 +7,7 @@ use cel::Value;
 use cel::common::value::{CowVal, Val};
 use cel::context::VariableResolver;
 
-use crate::operation::{Act, Circumstances, Object, Operation};
+use crate::operation::{Act, Circumstances, Object, Operation, Run};
 use crate::target::{Access, Target};
 use crate::verdict::Mask;
 
@@ -120,6 +120,11 @@ fn names<'o>(objects: impl Iterator<Item = &'o Object>) -> Value {
     Value::from(names.into_iter().collect::<Vec<_>>())
 }
 
+/// A fact of the program that runs; its empty value where none does.
+fn run<T: Default + Into<Value>>(scene: &Scene<'_>, fact: impl FnOnce(&Run) -> T) -> Value {
+    scene.op.run.as_deref().map(fact).unwrap_or_default().into()
+}
+
 fn number(number: impl TryInto<i64>) -> Value {
     Value::Int(number.try_into().unwrap_or(i64::MAX))
 }
@@ -227,6 +232,79 @@ pub const FACTS: &[Fact] = &[
         "whether it stores what a mask hides by column where no mask would hide it, as far as names tell",
     ),
     fixed("op", "text", Text, |s| s.op.shown.clone().into(), "the statement's own text"),
+    fixed(
+        "op",
+        "program",
+        Text,
+        |s| run(s, |run| run.program.clone()),
+        "the program that a shell starts, without its folder",
+    ),
+    fixed("op", "args", Texts, |s| run(s, |run| run.args.clone()), "its arguments, after quoting"),
+    fixed(
+        "op",
+        "loose",
+        Flag,
+        |s| run(s, |run| run.loose),
+        "whether an argument is a variable, a substitution or a pattern: its value is not in the text",
+    ),
+    fixed("op", "env", Texts, |s| run(s, |run| run.env.clone()), "the names of variables that are set for it"),
+    fixed(
+        "op",
+        "privileged",
+        Flag,
+        |s| run(s, |run| run.privileged),
+        "whether it runs with other rights than the login's: below sudo, su, chroot and their like",
+    ),
+    fixed(
+        "op",
+        "as_user",
+        Text,
+        |s| run(s, |run| run.user.clone().unwrap_or_default()),
+        "whom it runs as, where that is said; else empty",
+    ),
+    fixed(
+        "op",
+        "elsewhere",
+        Flag,
+        |s| run(s, |run| run.elsewhere),
+        "whether it runs on a host behind this one, or in a container",
+    ),
+    fixed("op", "network", Flag, |s| run(s, |run| run.network), "whether it talks over a network"),
+    fixed(
+        "op",
+        "secrets",
+        Texts,
+        |s| run(s, |run| run.secrets.clone()),
+        "files among what it is given that hold secrets, like /etc/shadow",
+    ),
+    fixed(
+        "op",
+        "foreign_code",
+        Flag,
+        |s| run(s, |run| run.foreign_code.is_some()),
+        "whether its code comes from a network, a decoder or a file that the same text makes",
+    ),
+    fixed(
+        "op",
+        "abuse",
+        Text,
+        |s| run(s, |run| run.abuse.clone().unwrap_or_default()),
+        "the form of its arguments that makes it run or write something else; else empty",
+    ),
+    fixed(
+        "op",
+        "redirects",
+        Texts,
+        |s| run(s, |run| run.redirects.clone()),
+        "the files that its output goes to by redirection",
+    ),
+    fixed(
+        "op",
+        "destructive",
+        Flag,
+        |s| run(s, |run| run.destroys.is_some()),
+        "whether it deletes, overwrites, stops or cuts off something",
+    ),
     moving("op", "statements", Number, statements, "the same as message.statements"),
     moving("op", "params", Texts, params, "the same as message.params"),
     moving("op", "in_transaction", Flag, in_transaction, "the same as message.in_transaction"),
@@ -259,7 +337,13 @@ pub const FACTS: &[Fact] = &[
         "the rotations in which they are on call now",
     ),
     fixed("target", "name", Text, |s| s.sitter.target.name.as_str().into(), "the target's name"),
-    fixed("target", "protocol", Text, |s| s.sitter.target.protocol.as_str().into(), "what it speaks: postgres"),
+    fixed(
+        "target",
+        "protocol",
+        Text,
+        |s| s.sitter.target.protocol.as_str().into(),
+        "what it speaks: postgres or ssh",
+    ),
     fixed("target", "database", Text, |s| s.sitter.target.database.clone().into(), "its database"),
     fixed(
         "target",

@@ -327,7 +327,11 @@ fn rule(mut table: Table<'_>, notes: &mut Notes<'_>) -> RuleText {
 }
 
 fn test(mut table: Table<'_>, notes: &mut Notes<'_>) -> Option<TestText> {
-    let sql = table.need_text("sql", "\"…\"", notes);
+    // A statement, or a command line: what the target reads.
+    let sql = match table.text("command", notes) {
+        Some(command) => Some(command),
+        None => table.need_text("sql", "\"…\"", notes),
+    };
     let expect = table.need_text("expect", "\"hold\"", notes).and_then(|text| word(&text, notes));
     let person = table.text("as", notes);
     let level = table.parsed::<Access>("level", notes).map(At::into_inner);

@@ -12,24 +12,52 @@ use super::read::{At, Table, parsed, text, texts, told};
 use crate::approval::Who;
 use crate::identity::is_name;
 use crate::oncall::{HandOver, Rotation, Turns};
-use crate::target::{Access, Login, Protocol, SecretRef, Target, TargetName, Tls};
+use crate::target::{AUTHORITY, Access, Credential, Guarding, Login, Protocol, SecretRef, Target, TargetName, Tls};
 
 pub(super) fn target(mut table: Table<'_>, notes: &mut Notes<'_>) -> Option<TargetText> {
     let name: Option<At<TargetName>> =
         table.need_text("name", "\"orders-prod\"", notes).and_then(|name| parsed(&name, notes));
-    if let Some(protocol) = table.need_text("protocol", "\"postgres\"", notes)
-        && protocol.get_ref() != Protocol::Postgres.as_str()
-    {
-        let what = format!("`{}` is not a protocol", protocol.get_ref());
-        notes.wrong(&protocol.span(), what, "write `postgres`");
-    }
+    let protocol = table.need_text("protocol", "\"postgres\"", notes);
+    let protocol =
+        protocol.and_then(|text| parsed::<Protocol>(&text, notes)).map_or(Protocol::Postgres, At::into_inner);
     let address = table.need_text("address", "\"10.0.0.5:5432\"", notes);
     if let Some(address) = address.as_ref().filter(|address| !is_address(address.get_ref())) {
         let instead = "write a host, a colon and a port, like `10.0.0.5:5432`, `[::1]:5432` or `db.example.com:5432`";
         notes.wrong(&address.span(), "the address is not a host and a port", instead);
     }
-    let database = table.need_text("database", "\"…\"", notes);
-    let tls = table.text("tls", notes).map_or(Tls::VerifyFull, |text| match text.get_ref().as_str() {
+    let labels = table.take("labels").map(|value| labels(value, notes)).unwrap_or_default();
+    let (mut database, mut safe, mut ca, mut keys) = (String::new(), Tls::VerifyFull, None, Vec::new());
+    match protocol {
+        Protocol::Postgres => {
+            database = table.need_text("database", "\"…\"", notes).map(At::into_inner).unwrap_or_default();
+            safe = tls(&mut table, notes);
+            ca = table.text("ca", notes).map(|path| path.into_inner().into());
+        }
+        Protocol::Ssh => keys = host_keys(&mut table, notes),
+    }
+    let login = table.take("login");
+    if login.is_none() {
+        table.misses("login.read", sample(protocol), notes);
+    }
+    let logins = login.map(|value| logins(value, protocol, notes)).unwrap_or_default();
+    table.close(notes);
+    let name = name?;
+    let target = Target {
+        name: name.get_ref().clone(),
+        protocol,
+        address: address.map(At::into_inner).unwrap_or_default(),
+        database,
+        host_keys: keys,
+        labels,
+        tls: safe,
+        ca,
+        logins,
+    };
+    Some(TargetText { target, span: name.span() })
+}
+
+fn tls(table: &mut Table<'_>, notes: &mut Notes<'_>) -> Tls {
+    table.text("tls", notes).map_or(Tls::VerifyFull, |text| match text.get_ref().as_str() {
         "verify-full" => Tls::VerifyFull,
         "off" => Tls::Off,
         other => {
@@ -37,27 +65,38 @@ pub(super) fn target(mut table: Table<'_>, notes: &mut Notes<'_>) -> Option<Targ
             notes.wrong(&text.span(), what, suggest(other, ["verify-full", "off"]));
             Tls::VerifyFull
         }
-    });
-    let ca = table.text("ca", notes).map(|path| path.into_inner().into());
-    let labels = table.take("labels").map(|value| labels(value, notes)).unwrap_or_default();
-    let login = table.take("login");
-    if login.is_none() {
-        table.misses("login.read", "{ user = \"…\", password = \"env:NAME\" }", notes);
+    })
+}
+
+/// The keys of an SSH target. Without one nothing could be told from an impostor, so one is needed.
+fn host_keys(table: &mut Table<'_>, notes: &mut Notes<'_>) -> Vec<String> {
+    let keys = table.texts("host_key", notes);
+    if keys.is_empty() {
+        table.misses("host_key", "\"ssh-ed25519 AAAA…\"", notes);
     }
-    let logins = login.map(|value| logins(value, notes)).unwrap_or_default();
-    table.close(notes);
-    let name = name?;
-    let target = Target {
-        name: name.get_ref().clone(),
-        protocol: Protocol::Postgres,
-        address: address.map(At::into_inner).unwrap_or_default(),
-        database: database.map(At::into_inner).unwrap_or_default(),
-        labels,
-        tls,
-        ca,
-        logins,
-    };
-    Some(TargetText { target, span: name.span() })
+    for key in keys.iter().filter(|key| !is_host_key(key.get_ref())) {
+        let instead = "write it as in /etc/ssh/ssh_host_ed25519_key.pub at the target, like `ssh-ed25519 AAAA…`";
+        notes.wrong(&key.span(), "this is not the public key of a host", instead);
+    }
+    keys.into_iter().map(At::into_inner).collect()
+}
+
+/// An algorithm, a blob that begins with the same algorithm, and perhaps a comment (RFC 4253, section 6.6).
+fn is_host_key(text: &str) -> bool {
+    let text = text.strip_prefix(AUTHORITY).unwrap_or(text);
+    use base64::Engine as _;
+    let mut words = text.split_ascii_whitespace();
+    let (Some(algorithm), Some(blob)) = (words.next(), words.next()) else { return false };
+    let Ok(blob) = base64::engine::general_purpose::STANDARD.decode(blob) else { return false };
+    let named = blob.get(4..4 + algorithm.len()) == Some(algorithm.as_bytes());
+    named && blob.get(..4) == Some(&(algorithm.len() as u32).to_be_bytes()) && blob.len() > 4 + algorithm.len()
+}
+
+const fn sample(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::Postgres => "{ user = \"…\", password = \"env:NAME\" }",
+        Protocol::Ssh => "{ user = \"…\", key = \"file:/path\" }",
+    }
 }
 
 /// Host and port, and nothing that a URL would have besides.
@@ -99,8 +138,8 @@ pub(super) fn pairs(
     all
 }
 
-/// The logins by level; a password in the file is hidden before anything is said about it.
-fn logins(value: &toml::Spanned<DeValue<'_>>, notes: &mut Notes<'_>) -> BTreeMap<Access, Login> {
+/// The logins by level; a secret in the file is hidden before anything is said about it.
+fn logins(value: &toml::Spanned<DeValue<'_>>, protocol: Protocol, notes: &mut Notes<'_>) -> BTreeMap<Access, Login> {
     let mut all = BTreeMap::new();
     let Some(table) = Table::of(value, "login", notes) else { return all };
     for (key, value) in table.all() {
@@ -111,22 +150,65 @@ fn logins(value: &toml::Spanned<DeValue<'_>>, notes: &mut Notes<'_>) -> BTreeMap
         };
         let Some(mut login) = Table::of(value, "login", notes) else { continue };
         let user = login.need_text("user", "\"…\"", notes);
-        let password = login.need_text("password", "\"env:NAME\"", notes);
-        let password = password.and_then(|text| {
-            let secret = text.get_ref().parse::<SecretRef>().ok();
-            if secret.is_none() {
-                notes.hide(text.span());
-                let what = "a password must not stand in the file itself";
-                notes.wrong(&text.span(), what, "write `env:NAME` or `file:/path`, and change that password");
+        let credential = credential(&mut login, protocol, notes);
+        let (shell, guard, watch) = match protocol {
+            Protocol::Postgres => (None, None, false),
+            Protocol::Ssh => {
+                let shell = login.text("shell", notes);
+                let watch = login.flag("watch", notes).is_some_and(At::into_inner);
+                (shell.and_then(|text| path(&text, "shell", notes)), guard(&mut login, notes), watch)
             }
-            secret
-        });
+        };
         login.close(notes);
-        if let (Some(user), Some(password)) = (user, password) {
-            all.insert(access, Login { user: user.into_inner(), password });
+        if let (Some(user), Some(credential)) = (user, credential) {
+            all.insert(access, Login { user: user.into_inner(), credential, shell, guard, watch });
         }
     }
     all
+}
+
+/// A path at the target. It becomes part of a command line, so that it has no sign that a shell could read otherwise.
+fn path(text: &At<String>, key: &str, notes: &mut Notes<'_>) -> Option<String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/_.-".contains(c);
+    if text.get_ref().starts_with('/') && text.get_ref().chars().all(plain) {
+        return Some(text.get_ref().clone());
+    }
+    let what = format!("`{key}` must be a whole path without spaces or special signs");
+    notes.wrong(&text.span(), what, "write it like `/bin/bash`");
+    None
+}
+
+fn guard(login: &mut Table<'_>, notes: &mut Notes<'_>) -> Option<Guarding> {
+    let text = login.text("guard", notes)?;
+    if text.get_ref() == "login" {
+        return Some(Guarding::LoginShell);
+    }
+    path(&text, "guard", notes).map(Guarding::Path)
+}
+
+fn credential(login: &mut Table<'_>, protocol: Protocol, notes: &mut Notes<'_>) -> Option<Credential> {
+    let (key, certificate) = match protocol {
+        Protocol::Postgres => (None, false),
+        Protocol::Ssh => (login.text("key", notes), login.flag("certificate", notes).is_some_and(At::into_inner)),
+    };
+    if certificate {
+        return Some(Credential::Certificate);
+    }
+    if let Some(key) = key {
+        return secret(&key, "a private key", notes).map(Credential::Key);
+    }
+    let password = login.need_text("password", "\"env:NAME\"", notes)?;
+    secret(&password, "a password", notes).map(Credential::Password)
+}
+
+fn secret(text: &At<String>, what: &str, notes: &mut Notes<'_>) -> Option<SecretRef> {
+    let secret = text.get_ref().parse::<SecretRef>().ok();
+    if secret.is_none() {
+        notes.hide(text.span());
+        let what = format!("{what} must not stand in the file itself");
+        notes.wrong(&text.span(), what, "write `env:NAME` or `file:/path`, and change that secret");
+    }
+    secret
 }
 
 pub(super) fn groups(value: &toml::Spanned<DeValue<'_>>, notes: &mut Notes<'_>) -> Vec<(At<String>, Vec<At<Who>>)> {

@@ -160,6 +160,7 @@ fn classified(sql: &str) -> Operation {
         undoes_read_only: sql.contains("transaction_read_only"),
         opaque: None,
         stores: Vec::new(),
+        run: None,
         shown: sql.to_owned(),
     }
 }

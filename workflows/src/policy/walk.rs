@@ -313,7 +313,7 @@ impl<'w, 's> Walk<'w, 's> {
             ("op", "act", None) => Some(ACTS.to_vec()),
             ("session", "access", None) => Some(vec!["read", "write", "admin"]),
             ("time", "weekday", None) => Some(WEEKDAYS.to_vec()),
-            ("target", "protocol", None) => Some(vec!["postgres"]),
+            ("target", "protocol", None) => Some(vec!["postgres", "ssh"]),
             ("target", "name", None) => set(&names.targets),
             ("target", "labels", Some(label)) => names.labels.get(label).and_then(set),
             ("person", "groups", None) => set(&names.groups),

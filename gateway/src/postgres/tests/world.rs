@@ -136,8 +136,14 @@ impl World {
         let grants = workflows.grants(&who, Filter { open_only: true, limit: 1 }).await.unwrap();
         let (config, engine, engine_stop) = (listening(), workflows.clone(), stop.clone());
         tasks.spawn(async move { engine.run(engine_stop).await });
-        let gateway =
-            Gateway::bind(config, workflows.clone(), std::sync::Arc::new(crate::observe::Nobody)).await.unwrap();
+        let gateway = Gateway::bind(
+            config,
+            std::path::Path::new("/nowhere"),
+            workflows.clone(),
+            std::sync::Arc::new(crate::observe::Nobody),
+        )
+        .await
+        .unwrap();
         let port = gateway.postgres_addr().port();
         tasks.spawn(gateway.run(stop.clone()));
         let token = issued.token.reveal().clone();

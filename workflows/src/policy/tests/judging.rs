@@ -3,6 +3,7 @@ use std::fmt::Write;
 use proptest::prelude::*;
 
 use super::*;
+use crate::operation::Run;
 use crate::verdict::Gate;
 
 fn word(gate: &Gate) -> &'static str {
@@ -136,10 +137,45 @@ fn every_fact_can_be_looked_at_and_has_its_kind() {
         };
         let rule = format!("[[rule]]\nname = \"fact\"\ndo = \"deny\"\nwhen = '{when}'\n");
         let text = format!("{}{rule}", WORLD.split("[[rule]]").next().unwrap());
-        let judged = judge(&policy(&text), Access::Write, &classified("SELECT 1 FROM orders"), now());
+        let op = Operation { run: Some(Box::new(program())), ..classified("SELECT 1 FROM orders") };
+        let judged = judge(&policy(&text), Access::Write, &op, now());
         assert_eq!(judged.doubts, Vec::<String>::new(), "{path}");
         assert_eq!(judged.rules, ["fact"], "{path}");
     }
+}
+
+/// A program with something in every text.
+fn program() -> Run {
+    Run {
+        program: "rm".to_owned(),
+        args: vec!["-rf".to_owned(), "/srv".to_owned()],
+        privileged: true,
+        user: Some("root".to_owned()),
+        abuse: Some("a form".to_owned()),
+        destroys: Some("files".to_owned()),
+        ..Run::default()
+    }
+}
+
+#[test]
+fn a_rule_can_look_at_the_program_that_runs() {
+    let base = WORLD.split("[[rule]]").next().unwrap();
+    let when = r#"op.program == "rm" && op.args.exists(arg, arg == "-rf") && op.privileged && op.destructive"#;
+    let policy = policy(&format!("{base}[[rule]]\nname = \"rm\"\ndo = \"deny\"\nwhen = '{when}'\n"));
+    let statement = classified("SELECT 1 FROM orders");
+    let rm = Operation { run: Some(Box::new(program())), ..statement.clone() };
+    let ls = Operation { run: Some(Box::new(Run { program: "ls".to_owned(), ..program() })), ..statement.clone() };
+    for (op, expected) in [(&rm, "shut"), (&ls, "open"), (&statement, "open")] {
+        assert_eq!(word(&judge(&policy, Access::Write, op, now()).verdict.gate), expected, "{:?}", op.run);
+    }
+}
+
+#[test]
+fn an_operation_from_before_there_were_programs_is_read() {
+    let statement = classified("SELECT 1 FROM orders");
+    let text = serde_json::to_string(&statement).unwrap();
+    assert!(!text.contains("run"), "SQL looks as it did: {text}");
+    assert_eq!(serde_json::from_str::<Operation>(&text).unwrap(), statement);
 }
 
 #[test]

@@ -1,0 +1,91 @@
+//! One session channel: admit, dial, begin, run, end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use russh::Channel;
+use russh::server::Msg;
+use tokio::time::timeout;
+use workflows::engine::Client;
+use workflows::target::Protocol;
+use workflows::told::Told as _;
+
+use super::judge::Ways;
+use super::pipe::Pipe;
+use super::serve::{GOODBYE, Shared};
+use super::signin::SignedIn;
+use super::start::{self, Start, What};
+use super::talk::Talk;
+use super::upstream::{self, Upstream, Visitor};
+use crate::seams::LiveSession;
+use crate::session;
+
+/// How long a target may take to let us in.
+const DIAL: Duration = Duration::from_secs(10);
+/// How long a client may leave a channel open without wanting anything of it.
+const IDLE: Duration = Duration::from_mins(1);
+/// The exit status where nothing was started.
+pub(super) const NOT_STARTED: u32 = 126;
+
+/// Serves a channel to its end. Whatever goes wrong is told on its standard error.
+pub(super) async fn serve(channel: Channel<Msg>, who: SignedIn, client: String, shared: Shared) {
+    let (mut read, write) = channel.split();
+    let start = tokio::select! {
+        () = shared.stop.cancelled() => None,
+        read = timeout(IDLE, start::read(&mut read)) => read.ok().flatten(),
+    };
+    let Some(start) = start else {
+        let _gone = timeout(GOODBYE, write.close()).await;
+        return;
+    };
+    let mut pipe = Pipe::new(read, write);
+    match Box::pin(admit(&who, &start, client, &shared)).await {
+        // INVARIANT: from here on the session is ended by `Workflows::end`, whatever happens.
+        Ok((session, upstream, ways)) => {
+            let talk = Talk::new(pipe, upstream, start, ways);
+            session::serve(talk, session, &shared.workflows, &shared.stop, &shared.observer).await;
+        }
+        Err(words) => {
+            pipe.say(&words);
+            pipe.finish(NOT_STARTED);
+            let _gone = timeout(GOODBYE, pipe.flush()).await;
+        }
+    }
+}
+
+/// A session with a way to its target, or the words with which the client is sent away.
+async fn admit(
+    SignedIn { who, target }: &SignedIn,
+    start: &Start,
+    client: String,
+    shared: &Shared,
+) -> Result<(LiveSession, Upstream, Ways), String> {
+    let workflows = &shared.workflows;
+    let admission = Box::pin(workflows.admit(who, target)).await.map_err(|error| {
+        format!("{}\nask for access: countersign request {target} --for 1h --because …", error.told())
+    })?;
+    let (target, access) = (Arc::clone(admission.target()), admission.access());
+    if target.protocol != Protocol::Ssh {
+        return Err(format!("{} is reached over {}, not over ssh", target.name, target.protocol.as_str()));
+    }
+    let grant = admission.grant().to_string();
+    let visitor = Visitor {
+        certifier: &shared.certifier,
+        person: &who.identity().name,
+        grant: &grant,
+        now: u64::try_from(workflows.clock().now().micros() / 1_000_000).unwrap_or_default(),
+    };
+    let upstream = upstream::connect((&target, access), visitor, DIAL).await.map_err(|error| {
+        tracing::warn!(error = &error as &dyn std::error::Error, target.name = %target.name, "no way to the target");
+        error.told(&target)
+    })?;
+    let application = match &start.what {
+        What::Shell => "shell",
+        What::Exec(_) => "exec",
+        What::Subsystem(name) => name,
+    };
+    let client = Client { address: client, application: application.to_owned() };
+    let session = Box::pin(workflows.begin(admission, client)).await.map_err(|error| error.told())?;
+    let ways = Ways::new(session.id().to_string(), &target, access, &shared.guard_key);
+    Ok((session, upstream, ways))
+}

@@ -1,0 +1,320 @@
+//! A guarded session: `countersign-guard` at the target stops every program before it runs and asks here, over a second
+//! channel of the same connection. The README of crate `guard` has the protocol.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::{Buf, Bytes, BytesMut};
+use ed25519_dalek::SigningKey;
+use guard::wire::{Answer, FRAME_MOST, Fingerprint, Frame, Nonce, Origin, Outcome, Question, VERSION, Verdict};
+use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf, client};
+use tokio::time::timeout;
+use workflows::shown::visible;
+
+use crate::dialect::Broken;
+use crate::seams::Classified;
+use crate::shell::{Exec, classify_exec};
+
+/// How long a target may take to start the relay.
+const START: Duration = Duration::from_secs(10);
+/// The longest first line of a relay, and of what a target says instead.
+const LINE: usize = 4 << 10;
+/// So many programs may wait to be judged. The kernel stops the others.
+const WAITING: usize = 1_024;
+/// The relay's socket is made in a folder of its own in here.
+const FOLDER: &str = "/tmp";
+
+/// How a guarded session is started.
+#[derive(Clone, Debug)]
+pub(super) struct Way {
+    /// The guard's path at the target; nothing where it is the login's shell, which takes its key from the target itself.
+    pub(super) path: Option<String>,
+    /// The shell below it.
+    pub(super) shell: String,
+    /// What answers are signed with.
+    pub(super) key: Arc<SigningKey>,
+}
+
+impl Way {
+    fn program(&self) -> &str {
+        self.path.as_deref().unwrap_or(guard::NAME)
+    }
+
+    /// The command line that starts the session: the login's shell, or that shell with a line to read.
+    pub(super) fn start(&self, session: &str, socket: &str, line: Option<&[u8]>) -> String {
+        let mut all = format!("{} --session {session} --socket {socket}", self.program());
+        if self.path.is_some() {
+            all.push_str(" --key ");
+            all.push_str(&STANDARD.encode(self.key.verifying_key().to_bytes()));
+        }
+        if let Some(line) = line {
+            // In a form without spaces and quotes: no shell on the way reads it otherwise.
+            all.push_str(" --line ");
+            all.push_str(&STANDARD.encode(line));
+        }
+        all.push_str(" -- ");
+        all.push_str(&self.shell);
+        if line.is_none() {
+            all.push_str(" -l");
+        }
+        all
+    }
+}
+
+/// The gateway's end of the second channel.
+pub(super) struct Guard {
+    read: ChannelReadHalf,
+    write: ChannelWriteHalf<client::Msg>,
+    session: String,
+    key: Arc<SigningKey>,
+    socket: String,
+    arrived: BytesMut,
+    leaving: Bytes,
+    waiting: VecDeque<Box<Question>>,
+    current: Option<Current>,
+    /// The session at the target is over; its channel says so next.
+    ended: bool,
+}
+
+/// The program that is being judged.
+#[derive(Debug)]
+struct Current {
+    asked: (Nonce, Fingerprint),
+    /// The last answer was given.
+    settled: bool,
+    withdrawn: bool,
+    followed: Option<Outcome>,
+}
+
+/// Why a guarded session did not start.
+fn no_guard(why: &str) -> Broken {
+    Broken::refused(format!("the guard did not start at the target: {}", visible(why.trim())))
+}
+
+impl Guard {
+    /// Starts the relay and reads where its socket is.
+    pub(super) async fn start(
+        channel: russh::Channel<client::Msg>,
+        way: &Way,
+        session: &str,
+    ) -> Result<Self, Broken> {
+        let (mut read, write) = channel.split();
+        write
+            .exec(true, format!("{} --relay {FOLDER} --session {session}", way.program()))
+            .await
+            .map_err(|_| Broken::TargetGone)?;
+        let mut arrived = BytesMut::new();
+        let socket =
+            timeout(START, first_line(&mut read, &mut arrived)).await.map_err(|_| no_guard("it is silent"))??;
+        let socket =
+            socket.strip_prefix("countersign-guard 1 ").ok_or_else(|| no_guard("it speaks another version"))?;
+        let plain = |c: char| c.is_ascii_alphanumeric() || "/_.-".contains(c);
+        if !socket.starts_with('/') || !socket.chars().all(plain) {
+            return Err(no_guard("its socket has an unusual path"));
+        }
+        let socket = socket.to_owned();
+        let (leaving, waiting) = (Bytes::new(), VecDeque::new());
+        let (session, key) = (session.to_owned(), Arc::clone(&way.key));
+        Ok(Self { read, write, session, key, socket, arrived, leaving, waiting, current: None, ended: false })
+    }
+
+    /// Where the guard reaches the relay.
+    pub(super) fn socket(&self) -> &str {
+        &self.socket
+    }
+
+    /// Moves frames. Cancel-safe.
+    pub(super) async fn step(&mut self) -> Result<(), Broken> {
+        if self.ended {
+            return std::future::pending().await;
+        }
+        let Self { read, write, leaving, .. } = self;
+        let came = tokio::select! {
+            biased;
+            gone = write.write_some(None, leaving), if !leaving.is_empty() => {
+                return gone.map_err(|_| Broken::TargetGone);
+            }
+            came = read.wait() => came,
+        };
+        match came {
+            Some(ChannelMsg::Data { data }) => {
+                self.arrived.extend_from_slice(&data);
+                self.frames()
+            }
+            None | Some(ChannelMsg::Close) => {
+                Err(Broken::refused("the guard at the target is gone, so this session ends"))
+            }
+            // What it says on standard error, and how it ends, is told by what it does next.
+            Some(_) => Ok(()),
+        }
+    }
+
+    fn frames(&mut self) -> Result<(), Broken> {
+        while let Some((frame, length)) = Frame::decode(&self.arrived).map_err(Broken::protocol)? {
+            self.arrived.advance(length);
+            self.frame(frame)?;
+        }
+        if self.arrived.len() > FRAME_MOST + 4 {
+            return Err(Broken::protocol("a frame of the guard is too long"));
+        }
+        Ok(())
+    }
+
+    fn frame(&mut self, frame: Frame) -> Result<(), Broken> {
+        match frame {
+            Frame::Hello { version, session, .. } => {
+                if version != VERSION || session != self.session {
+                    return Err(Broken::protocol("the guard speaks for another session"));
+                }
+            }
+            Frame::Question(question) => {
+                if question.session != self.session {
+                    return Err(Broken::protocol("a program of another session"));
+                }
+                if self.waiting.len() >= WAITING {
+                    return Err(Broken::too_large("too many programs wait to be judged", ""));
+                }
+                self.waiting.push_back(question);
+            }
+            Frame::Withdrawn(nonce) => {
+                self.waiting.retain(|question| question.nonce != nonce);
+                if let Some(current) = self.current.as_mut().filter(|current| current.asked.0 == nonce) {
+                    current.withdrawn = true;
+                }
+            }
+            Frame::Followed(nonce, outcome) => {
+                if let Some(current) = self.current.as_mut().filter(|current| current.asked.0 == nonce) {
+                    current.followed = Some(outcome);
+                }
+            }
+            Frame::Ping(number) => self.send(&Frame::Pong(number)),
+            // It was refused on the spot, and nothing ran.
+            Frame::Refused { pid, program, reason } => {
+                let program = visible(&String::from_utf8_lossy(&program));
+                tracing::info!(pid, %program, %reason, session = %self.session, "a program was refused by the guard");
+            }
+            Frame::Ended(_) => self.ended = true,
+            Frame::Answer(_) | Frame::End(_) | Frame::Pong(_) => {
+                return Err(Broken::protocol("the guard answers itself"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The next program to judge, once the one before is settled.
+    pub(super) fn next(&mut self) -> Option<Box<Question>> {
+        let question = self.waiting.pop_front()?;
+        self.current = Some(Current {
+            asked: (question.nonce, question.fingerprint()),
+            settled: false,
+            withdrawn: false,
+            followed: None,
+        });
+        Some(question)
+    }
+
+    /// Says what was decided, signed. A program under sudo does not say what became of it.
+    pub(super) fn answer(&mut self, verdict: Verdict, words: &str) {
+        if let Some(current) = &mut self.current {
+            current.settled = verdict != Verdict::Hold;
+            let answer = Answer::sign(&self.key, &self.session, current.asked, verdict, words);
+            self.send(&Frame::Answer(answer));
+        }
+    }
+
+    /// Whether a program waits for its answer.
+    pub(super) fn is_asking(&self) -> bool {
+        self.current.as_ref().is_some_and(|current| !current.settled)
+    }
+
+    /// Whether nobody waits for the answer any more.
+    pub(super) fn is_withdrawn(&self) -> bool {
+        self.current.as_ref().is_some_and(|current| current.withdrawn)
+    }
+
+    /// What became of the program, once that is known.
+    pub(super) fn followed(&self) -> Option<Outcome> {
+        let current = self.current.as_ref()?;
+        current.followed.or(current.withdrawn.then_some(Outcome::Gone))
+    }
+
+    /// Ends the session at the target, with all that runs in it.
+    pub(super) async fn end(&mut self, reason: &str) {
+        self.send(&Frame::End(reason.to_owned()));
+        while !self.leaving.is_empty() && self.write.write_some(None, &mut self.leaving).await.is_ok() {}
+        while !matches!(self.read.wait().await, None | Some(ChannelMsg::Close)) {}
+    }
+
+    fn send(&mut self, frame: &Frame) {
+        let mut all = BytesMut::from(&self.leaving[..]);
+        all.extend_from_slice(&frame.encode());
+        self.leaving = all.freeze();
+    }
+}
+
+async fn first_line(read: &mut ChannelReadHalf, arrived: &mut BytesMut) -> Result<String, Broken> {
+    let mut said = BytesMut::new();
+    loop {
+        if let Some(end) = arrived.iter().position(|byte| *byte == b'\n') {
+            let line = arrived.split_to(end + 1);
+            return Ok(String::from_utf8_lossy(&line).trim_end().to_owned());
+        }
+        match read.wait().await {
+            Some(ChannelMsg::Data { data }) if arrived.len() + data.len() <= LINE => arrived.extend_from_slice(&data),
+            Some(ChannelMsg::ExtendedData { data, .. }) if said.len() + data.len() <= LINE => {
+                said.extend_from_slice(&data);
+            }
+            Some(ChannelMsg::Data { .. } | ChannelMsg::ExtendedData { .. }) => {
+                return Err(no_guard("it says too much"));
+            }
+            None | Some(ChannelMsg::Close) => return Err(no_guard(&String::from_utf8_lossy(&said))),
+            Some(_) => {}
+        }
+    }
+}
+
+/// A program as an operation.
+pub(super) fn read(question: &Question) -> Arc<Classified> {
+    classify_exec(Exec {
+        program: &question.program,
+        interpreter: &question.interpreter,
+        argv: &question.argv,
+        privileged: matches!(question.origin, Origin::Sudo | Origin::SudoInside),
+        // Root can change every file, so that this says nothing of one.
+        writable: question.doubts.writable && question.uid != 0,
+        nameless: question.doubts.nameless,
+    })
+}
+
+/// What a program is told apart by: all that it is given, and nothing that is new each time.
+pub(super) fn raw(question: &Question) -> Bytes {
+    let mut all = BytesMut::new();
+    let ids = [question.uid.to_be_bytes(), question.gid.to_be_bytes()].concat();
+    let one: [&[u8]; 4] = [&question.program, &question.interpreter, &question.cwd, &ids];
+    let counts = [question.argv.len() as u64, question.env.len() as u64].map(u64::to_be_bytes).concat();
+    let words = question.argv.iter().chain(&question.env).map(Vec::as_slice);
+    for part in one.into_iter().chain([counts.as_slice()]).chain(words) {
+        all.extend_from_slice(&(part.len() as u64).to_be_bytes());
+        all.extend_from_slice(part);
+    }
+    all.freeze()
+}
+
+/// What else whoever decides should know.
+pub(super) fn around(question: &Question) -> Vec<String> {
+    let text = |bytes: &[u8]| visible(&String::from_utf8_lossy(bytes));
+    let mut lines = vec![
+        format!("program {}", text(&question.program)),
+        format!("in {}, as user {} and group {}", text(&question.cwd), question.uid, question.gid),
+    ];
+    if question.doubts.writable {
+        lines.push("the file can be changed by the user who runs it".to_owned());
+    }
+    if question.origin != Origin::Guard {
+        lines.push("under sudo".to_owned());
+    }
+    lines
+}

@@ -1,0 +1,135 @@
+//! One connection from its first byte to its last: keys are exchanged, somebody signs in, their channels are served.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use ed25519_dalek::SigningKey;
+use russh::keys::PrivateKey;
+use russh::server;
+use russh::{Disconnect, SshId};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_util::sync::CancellationToken;
+use workflows::clock::{Span, Timestamp};
+
+use super::certify::Certifier;
+use super::cut::Cut;
+use super::door::{Door, News};
+use super::{channel, preferred, signin};
+use crate::listen::Accepted;
+use crate::observe::Observer;
+use crate::seams::Workflows;
+
+/// How long a client may take to hear goodbye.
+pub(super) const GOODBYE: Duration = Duration::from_secs(1);
+/// How long the answer to a failed attempt takes. A token can't be guessed; a key that is not the right one is an everyday thing.
+const REJECTION: Duration = Duration::from_millis(200);
+/// Failed attempts until the connection is closed.
+const ATTEMPTS: usize = 6;
+
+/// What all connections share. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Shared {
+    pub(crate) workflows: Workflows,
+    pub(crate) config: Arc<Doorplate>,
+    pub(crate) certifier: Certifier,
+    /// What answers to guards are signed with.
+    pub(crate) guard_key: Arc<SigningKey>,
+    /// How long a client may take up to its token.
+    pub(crate) handshake: Duration,
+    pub(crate) stop: CancellationToken,
+    pub(crate) observer: Arc<dyn Observer>,
+}
+
+/// What the gateway shows of itself: its host key, and a certificate for it that is made anew each day.
+#[derive(Debug)]
+pub(crate) struct Doorplate {
+    key: PrivateKey,
+    made: Mutex<Option<(Timestamp, Arc<server::Config>)>>,
+}
+
+/// How long a certificate of the host is shown.
+const DAY: Span = Span::hours(24);
+
+impl Doorplate {
+    pub(crate) fn new(key: PrivateKey) -> Arc<Self> {
+        Arc::new(Self { key, made: Mutex::default() })
+    }
+
+    /// What the library is told.
+    fn config(&self, certifier: &Certifier, now: Timestamp) -> Arc<server::Config> {
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((at, config)) = made.as_ref().filter(|(at, _)| now.since(*at) < DAY && now >= *at) {
+            tracing::trace!(at = at.micros(), "the certificate of the host is still good");
+            return Arc::clone(config);
+        }
+        let seconds = u64::try_from(now.micros() / 1_000_000).unwrap_or_default();
+        let certificate = certifier.0.host.issue(self.key.public_key(), &[super::HOST], seconds);
+        let certificates = certificate.map_err(|error| tracing::error!(%error, "the host key has no certificate"));
+        let config = Arc::new(server::Config {
+            server_id: SshId::Standard("SSH-2.0-Countersign".into()),
+            methods: signin::methods(),
+            // The first try of every client is none at all, to hear what it may try.
+            auth_rejection_time_initial: Some(Duration::ZERO),
+            auth_rejection_time: REJECTION,
+            keys: vec![self.key.clone()],
+            certificates: certificates.into_iter().collect(),
+            preferred: preferred(false),
+            max_auth_attempts: ATTEMPTS,
+            inactivity_timeout: None,
+            keepalive_interval: Some(Duration::from_secs(30)),
+            ..server::Config::default()
+        });
+        *made = Some((now, Arc::clone(&config)));
+        config
+    }
+}
+
+/// Serves one connection.
+pub(crate) async fn serve(accepted: Accepted, shared: Shared) {
+    let Accepted { tcp, peer, handshake, place } = accepted;
+    if place.is_none() {
+        return;
+    }
+    let cut = CancellationToken::new();
+    let _end = cut.clone().drop_guard();
+    let deadline = Instant::now() + shared.handshake;
+    let (tell, mut news) = mpsc::channel(16);
+    let door = Door::new(shared.workflows.clone(), shared.certifier.clone(), peer.ip(), tell);
+    let config = shared.config.config(&shared.certifier, shared.workflows.clock().now());
+    let stream = Cut::new(tcp, &cut);
+    let shaken = handshake.guard(timeout_at(deadline, async {
+        let running = server::run_stream(config, stream, door).await.ok()?;
+        matches!(news.recv().await, Some(News::SignedIn)).then_some(running)
+    }));
+    let Some(Ok(Some(mut running))) = shaken.await else {
+        tracing::debug!(%peer, "an SSH connection came to nothing");
+        return;
+    };
+    drop(handshake);
+    let handle = running.handle();
+    let mut channels = JoinSet::new();
+    loop {
+        tokio::select! {
+            biased;
+            // Each channel hears of it as well, and says so to its client.
+            () = shared.stop.cancelled() => break,
+            Some(_) = channels.join_next() => {}
+            more = news.recv() => match more {
+                Some(News::Channel(channel, who, place)) => {
+                    let (shared, client) = (shared.clone(), peer.to_string());
+                    channels.spawn(async move {
+                        channel::serve(channel, who, client, shared).await;
+                        drop(place);
+                    });
+                }
+                Some(News::SignedIn) => {}
+                None => break,
+            },
+            _ = &mut running => break,
+        }
+    }
+    while channels.join_next().await.is_some() {}
+    let _gone = timeout(GOODBYE, handle.disconnect(Disconnect::ByApplication, String::new(), String::new())).await;
+}

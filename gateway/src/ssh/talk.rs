@@ -1,0 +1,485 @@
+//! A session channel as a [`Dialect`](crate::dialect::Dialect): what is started is the first turn; a subsystem whose requests can be read has more.
+
+mod dialect;
+mod inside;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use guard::wire::Question;
+use russh::{ChannelMsg, Sig};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::channel::NOT_STARTED;
+use super::files::{Asked, Files};
+use super::guarded::Guard;
+use super::judge::Ways;
+use super::pipe::{Came, Pipe, STDERR, is_for_target};
+use super::start::{Start, Terminal, What};
+use super::upstream::Upstream;
+use super::veil::Veil;
+use super::watched::Watched;
+use crate::dialect::{Ask, Broken, Gone, Text, Told};
+use crate::record::{Record, Running};
+use crate::seams::Classified;
+
+/// How long each side may take to hear goodbye.
+const GOODBYE: Duration = Duration::from_secs(1);
+/// How long a program may take to end by itself before it is killed.
+const MERCY: Duration = Duration::from_millis(300);
+/// Ends what else the same connection has started: each command is the first of a session of processes, below the server's
+/// own process. Read by `sh`, whatever the login's shell is.
+const SWEEP: &str = "sh -c 'for it in $(ps -o pid= --ppid $PPID); do [ $it = $$ ] || pkill -KILL -s $it; done'";
+/// How often a waiting person is reminded that they wait.
+const REMINDER: Duration = Duration::from_mins(1);
+/// How much of a client's input is kept while its command waits for people, in bytes. Beyond it the client has to wait.
+const EARLY: usize = 1 << 20;
+/// How long the end of the output waits for the exit status. A client that reads it first, and has nothing more to say, closes the
+/// channel, and is then not told any more how the command ended.
+const EOF_AFTER: Duration = Duration::from_millis(500);
+/// What Ctrl-C sends where there is a terminal.
+pub(super) const INTERRUPT: u8 = 3;
+
+/// What is asked for on a channel.
+#[derive(Debug)]
+pub(super) struct Turn {
+    ask: Ask,
+    part: Part,
+}
+
+#[derive(Debug)]
+enum Part {
+    /// What the channel is opened for.
+    Start,
+    /// A program that a guarded session wants to run.
+    Program(Box<Question>),
+    /// A request of a file transfer.
+    Request(Box<Asked>),
+    /// A line of a watched shell.
+    Line,
+}
+
+impl crate::dialect::Turn for Turn {
+    fn asks(&self) -> impl Iterator<Item = &Ask> {
+        std::iter::once(&self.ask)
+    }
+}
+
+/// How far a channel has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// Nothing was asked for yet.
+    New,
+    /// What is to be started is judged.
+    Asked,
+    /// The target has heard of it.
+    Started,
+    /// The client has heard how it ended.
+    Over,
+}
+
+/// One channel's conversation.
+pub(super) struct Talk {
+    pipe: Pipe,
+    upstream: Upstream,
+    start: Start,
+    ways: Ways,
+    guard: Option<Box<Guard>>,
+    files: Option<Box<Files>>,
+    watched: Option<Box<Watched>>,
+    /// What was said when the turn was asked for: its text for people.
+    text: Bytes,
+    /// The exact bytes of the turn.
+    raw: Bytes,
+    stage: Stage,
+    /// What was started, for its output.
+    running: Option<Running>,
+    ended: Ended,
+    /// When the client is told that no more output comes, though it is not told yet how it ended.
+    eof_due: Option<Instant>,
+    /// Transfers that the end has cut off.
+    unfinished: Vec<String>,
+    /// What hides values in what comes back.
+    veil: Option<Box<Veil>>,
+}
+
+impl Talk {
+    pub(super) fn new(pipe: Pipe, upstream: Upstream, start: Start, ways: Ways) -> Self {
+        let raw = match &start.what {
+            What::Exec(line) => line.clone(),
+            What::Shell => Bytes::from_static(b"shell"),
+            What::Subsystem(name) => Bytes::from(format!("subsystem {name}")),
+        };
+        let text = raw.clone();
+        let (stage, ended) = (Stage::New, Ended::default());
+        Self {
+            pipe,
+            upstream,
+            start,
+            ways,
+            guard: None,
+            files: None,
+            watched: None,
+            text,
+            raw,
+            stage,
+            running: None,
+            ended,
+            eof_due: None,
+            unfinished: Vec::new(),
+            veil: None,
+        }
+    }
+
+    fn turn(&self, classified: Arc<Classified>, part: Part) -> Turn {
+        let text = Text::Here(0..self.text.len());
+        Turn { ask: Ask { classified, inner: Vec::new(), runs: true, text, bound: None, types: None }, part }
+    }
+
+    /// Whether more is judged than the start.
+    fn is_judged_inside(&self) -> bool {
+        self.guard.is_some() || self.files.is_some() || self.watched.is_some()
+    }
+
+    /// Whether a shell's lines are read off its terminal.
+    fn is_watched(&self) -> bool {
+        self.ways.watch && !self.is_guarded() && self.start.what == What::Shell && self.start.terminal.is_some()
+    }
+
+    /// Whether programs are stopped one by one.
+    fn is_guarded(&self) -> bool {
+        self.ways.guard.is_some() && !matches!(self.start.what, What::Subsystem(_))
+    }
+
+    /// Starts at the target what was cleared. The channel is ours from the moment it is open: whoever stops in the middle of
+    /// this, or of what follows, leaves it to its `close`.
+    async fn begin(&mut self) -> Result<(), Broken> {
+        let gone = |_| Broken::TargetGone;
+        let line = if self.is_guarded() { Some(self.begin_guard().await?) } else { None };
+        let channel = self.upstream.handle.channel_open_session().await.map_err(gone)?;
+        self.stage = Stage::Started;
+        self.files = matches!(self.start.what, What::Subsystem(_)).then(Box::default);
+        if let (Some(Terminal { size: [columns, rows, ..], .. }), true) = (&self.start.terminal, self.is_watched()) {
+            let watched = Watched::new(*columns, *rows, self.ways.shell);
+            // What can't be watched is not let through unwatched.
+            let watched = watched.ok_or_else(|| Broken::refused("a terminal of that size can't be watched"))?;
+            self.watched = Some(Box::new(watched));
+        }
+        let target = self.pipe.open(channel);
+        if let Some(Terminal { term, size: [columns, rows, width, height], modes }) = &self.start.terminal {
+            let asked = target.request_pty(false, term, *columns, *rows, *width, *height, modes).await;
+            asked.map_err(gone)?;
+        }
+        for (name, value) in &self.start.variables {
+            target.set_env(false, name, value).await.map_err(gone)?;
+        }
+        match (&self.start.what, line) {
+            (_, Some(line)) => target.exec(true, line).await,
+            (What::Shell, None) => target.request_shell(true).await,
+            (What::Exec(line), None) => target.exec(true, line.to_vec()).await,
+            (What::Subsystem(name), None) => target.request_subsystem(true, name).await,
+        }
+        .map_err(gone)
+    }
+
+    /// Opens the guard's own channel first; the answer is what starts the session under it.
+    async fn begin_guard(&mut self) -> Result<String, Broken> {
+        let Some(way) = &self.ways.guard else { return Err(Broken::TargetGone) };
+        let channel = self.upstream.handle.channel_open_session().await.map_err(|_| Broken::TargetGone)?;
+        let guard = Guard::start(channel, way, &self.ways.session).await?;
+        let line = match &self.start.what {
+            What::Exec(line) => Some(line.as_ref()),
+            What::Shell | What::Subsystem(_) => None,
+        };
+        let start = way.start(&self.ways.session, guard.socket(), line);
+        self.guard = Some(Box::new(guard));
+        Ok(start)
+    }
+
+    /// The next thing that moves; nothing where it was the guard's, or it is time to show what was kept back. Cancel-safe.
+    async fn step(&mut self, listen: bool) -> Result<Option<Came>, Broken> {
+        let eof = self.eof_due;
+        let Self { pipe, guard, veil, files, watched, .. } = self;
+        let room = files.as_ref().is_none_or(|files| files.has_room())
+            && watched.as_ref().is_none_or(|watched| watched.has_room());
+        let listen = listen && room;
+        let dues = [veil.as_ref().and_then(|veil| veil.due()), watched.as_ref().and_then(|watched| watched.due())];
+        let due = dues.into_iter().chain([eof]).flatten().min();
+        tokio::select! {
+            biased;
+            came = pipe.step(listen) => came.map(Some),
+            done = async { match guard { Some(guard) => guard.step().await, None => std::future::pending().await } } => {
+                done.map(|()| None)
+            }
+            () = async { match due { Some(due) => sleep_until(due).await, None => std::future::pending().await } } => Ok(None),
+        }
+    }
+
+    /// Moves what comes from either side. False once the target has closed its channel. Cancel-safe.
+    async fn advance(&mut self, record: &mut Record<'_>) -> Result<bool, Broken> {
+        match self.step(true).await? {
+            Some(Came::Moved) => {}
+            None => {
+                let now = Instant::now();
+                if self.eof_due.is_some_and(|due| due <= now) {
+                    self.end_of_output();
+                }
+                if self.veil.as_ref().and_then(|veil| veil.due()).is_some_and(|due| due <= now) {
+                    self.unveil(record)?;
+                }
+            }
+            Some(Came::Client(ChannelMsg::Close)) if self.ended.eof => {
+                // A client that has read the end and has nothing to say closes at once, and still wants to know how it ended.
+                return timeout(GOODBYE, self.last_words(record)).await.unwrap_or(Err(Broken::Left));
+            }
+            Some(Came::Client(ChannelMsg::Close)) => return Err(Broken::Left),
+            Some(Came::Client(message)) => {
+                if let ChannelMsg::Data { data } = &message {
+                    record.totals().bytes_in += data.len() as u64;
+                    if let Some(files) = &mut self.files {
+                        files.ask(data);
+                        return Ok(true);
+                    }
+                    if let Some(veil) = &mut self.veil {
+                        veil.typed(Instant::now());
+                    }
+                    if let Some(watched) = &mut self.watched {
+                        watched.typed(data);
+                        return Ok(true);
+                    }
+                }
+                if let (Some(watched), ChannelMsg::WindowChange { col_width, row_height, .. }) =
+                    (&mut self.watched, &message)
+                {
+                    watched.resize(*col_width, *row_height);
+                }
+                if let ChannelMsg::WindowChange { col_width, row_height, .. } = &message {
+                    record.note(&format!("terminal {col_width}x{row_height}"))?;
+                }
+                if is_for_target(&message) {
+                    self.pipe.up(message);
+                }
+            }
+            Some(Came::Target(message)) => {
+                self.answered(message, record)?;
+                if self.stage == Stage::Over {
+                    self.pipe.flush().await?;
+                    return Ok(false);
+                }
+                record.ready().await?;
+            }
+        }
+        Ok(true)
+    }
+
+    /// Passes on what the target still says, until it has closed its channel. Cancel-safe.
+    async fn last_words(&mut self, record: &mut Record<'_>) -> Result<bool, Broken> {
+        while self.stage != Stage::Over {
+            if let Some(Came::Target(message)) = self.step(false).await? {
+                self.answered(message, record)?;
+            }
+        }
+        self.pipe.flush().await?;
+        Ok(false)
+    }
+
+    /// Records the target's answer and queues it.
+    fn answered(&mut self, message: ChannelMsg, record: &mut Record<'_>) -> Result<(), Broken> {
+        match &message {
+            ChannelMsg::Data { data } if self.files.is_some() => return self.moved(data, record),
+            ChannelMsg::Data { data } => return self.show(None, data.clone(), record),
+            ChannelMsg::ExtendedData { data, ext } => return self.show(Some(*ext), data.clone(), record),
+            ChannelMsg::Eof => {
+                self.ended.eof = true;
+                self.eof_due = Some(Instant::now() + EOF_AFTER);
+                return self.unveil(record);
+            }
+            ChannelMsg::ExitStatus { exit_status } => self.ended.status = Some(*exit_status),
+            ChannelMsg::ExitSignal { signal_name, .. } => self.ended.signal = Some(signal_name.clone()),
+            ChannelMsg::Close => {
+                self.unveil(record)?;
+                self.end_of_output();
+                self.over(record)?;
+            }
+            ChannelMsg::Failure => {
+                self.pipe.say("the target did not start it");
+                self.pipe.finish(NOT_STARTED);
+                return self.over(record);
+            }
+            // Nothing else is said by a server that keeps to the protocol, and nothing else is for a client.
+            ChannelMsg::Open { .. }
+            | ChannelMsg::RequestPty { .. }
+            | ChannelMsg::RequestShell { .. }
+            | ChannelMsg::Exec { .. }
+            | ChannelMsg::Signal { .. }
+            | ChannelMsg::RequestSubsystem { .. }
+            | ChannelMsg::RequestX11 { .. }
+            | ChannelMsg::SetEnv { .. }
+            | ChannelMsg::WindowChange { .. }
+            | ChannelMsg::AgentForward { .. }
+            | ChannelMsg::Request { .. }
+            | ChannelMsg::XonXoff { .. }
+            | ChannelMsg::WindowAdjusted { .. }
+            | ChannelMsg::Success
+            | ChannelMsg::OpenFailure(_)
+            | _ => return Ok(()),
+        }
+        self.unveil(record)?;
+        self.pipe.down(message);
+        if self.ended.status.is_some() || self.ended.signal.is_some() {
+            self.end_of_output();
+        }
+        Ok(())
+    }
+
+    /// Says that nothing more comes, if that is so and was not said.
+    fn end_of_output(&mut self) {
+        if self.eof_due.take().is_some() {
+            self.pipe.down(ChannelMsg::Eof);
+        }
+    }
+
+    /// Answers of a file transfer: what they finish is recorded, and not what is in the files.
+    fn moved(&mut self, data: &[u8], record: &mut Record<'_>) -> Result<(), Broken> {
+        let Some(files) = &mut self.files else { return Ok(()) };
+        let (whole, done) = files.tell(data)?;
+        for transfer in done {
+            record.note(&transfer.to_string())?;
+        }
+        if let Some(running) = &mut self.running {
+            running.passed(whole.len());
+        }
+        if !whole.is_empty() {
+            self.pipe.down(ChannelMsg::Data { data: whole });
+        }
+        Ok(())
+    }
+
+    /// Hides what is to be hidden, records the rest, and queues it.
+    fn show(&mut self, ext: Option<u32>, data: Bytes, record: &mut Record<'_>) -> Result<(), Broken> {
+        if let Some(watched) = &mut self.watched {
+            watched.printed(&data);
+        }
+        let data = match &mut self.veil {
+            Some(veil) => {
+                let before = veil.is_lifted();
+                let shown = veil.push(ext.is_some(), data, Instant::now());
+                if veil.is_lifted() && !before {
+                    record.note("what it prints is no text, and is passed on as it is")?;
+                }
+                shown
+            }
+            None => data,
+        };
+        self.shown(ext, data, record)
+    }
+
+    /// Shows what was kept back.
+    fn unveil(&mut self, record: &mut Record<'_>) -> Result<(), Broken> {
+        let Some(veil) = &mut self.veil else { return Ok(()) };
+        let [out, err] = veil.flush();
+        self.shown(None, out, record)?;
+        self.shown(Some(STDERR), err, record)
+    }
+
+    fn shown(&mut self, ext: Option<u32>, data: Bytes, record: &mut Record<'_>) -> Result<(), Broken> {
+        if let Some(running) = &mut self.running {
+            if let Some(veil) = &mut self.veil {
+                record.masked(running, veil.take_hits());
+            }
+            record.output(running, &data)?;
+        }
+        if !data.is_empty() {
+            self.pipe.down(match ext {
+                None => ChannelMsg::Data { data },
+                Some(ext) => ChannelMsg::ExtendedData { data, ext },
+            });
+        }
+        Ok(())
+    }
+
+    /// The target has closed its channel.
+    fn over(&mut self, record: &mut Record<'_>) -> Result<(), Broken> {
+        self.stage = Stage::Over;
+        self.pipe.target_closed();
+        match self.running.take() {
+            Some(running) => record.outcome(&running, self.ended.tag().as_bytes(), None),
+            None => Ok(()),
+        }
+    }
+
+    /// What runs there ends with the session, even where it would survive its connection (G1).
+    async fn kill(&mut self) {
+        let Some((read, write)) = self.pipe.target() else { return };
+        for (signal, mercy) in [(Sig::TERM, MERCY), (Sig::KILL, MERCY)] {
+            let gone = async { while !matches!(read.wait().await, None | Some(ChannelMsg::Close)) {} };
+            if write.signal(signal).await.is_err() || timeout(mercy, gone).await.is_ok() {
+                return;
+            }
+        }
+        // OpenSSH passes no signal on to a command of root's. Another command of the same connection can.
+        let Ok(channel) = self.upstream.handle.channel_open_session().await else { return };
+        if channel.exec(true, SWEEP).await.is_ok() {
+            let (mut read, _write) = channel.split();
+            while !matches!(read.wait().await, None | Some(ChannelMsg::Close)) {}
+        }
+    }
+
+    /// Waits on a hold while nothing runs yet: what the client sends is kept for what it waits for.
+    async fn held_at_start(&mut self, kept: &mut usize) -> Result<Option<Gone>, Broken> {
+        match self.pipe.step(*kept < EARLY).await? {
+            Came::Client(ChannelMsg::Close) => return Ok(Some(Gone::Left)),
+            Came::Client(ChannelMsg::Signal { .. }) => return Ok(Some(Gone::Withdrew)),
+            Came::Client(message) => {
+                if let ChannelMsg::Data { data } = &message {
+                    if self.start.terminal.is_some() && data.contains(&INTERRUPT) {
+                        return Ok(Some(Gone::Withdrew));
+                    }
+                    *kept += data.len();
+                }
+                if is_for_target(&message) {
+                    self.pipe.up(message);
+                }
+            }
+            Came::Target(_) | Came::Moved => {}
+        }
+        Ok(None)
+    }
+
+    /// Waits on a hold of a program, while the session's terminal goes on: Ctrl-C ends the process that waits there.
+    async fn held_inside(&mut self, record: &mut Record<'_>) -> Result<Option<Gone>, Broken> {
+        let on = self.advance(record).await?;
+        if self.watched.as_mut().is_some_and(|watched| watched.is_given_up()) {
+            return Ok(Some(Gone::Withdrew));
+        }
+        let withdrawn = self.guard.as_ref().is_some_and(|guard| guard.is_withdrawn());
+        Ok((withdrawn || !on).then_some(Gone::Withdrew))
+    }
+}
+
+/// How a command ended.
+#[derive(Debug, Default)]
+struct Ended {
+    status: Option<u32>,
+    signal: Option<Sig>,
+    /// It has said all that it will.
+    eof: bool,
+}
+
+impl Ended {
+    fn tag(&self) -> String {
+        match (self.status, &self.signal) {
+            (Some(status), _) => format!("exit {status}"),
+            (None, Some(signal)) => format!("signal {signal:?}"),
+            (None, None) => "gone".to_owned(),
+        }
+    }
+}
+
+/// What a person reads, a line for each part.
+pub(super) fn words(told: &Told) -> String {
+    let parts = [&told.message, &told.detail, &told.hint];
+    let parts: Vec<&str> = parts.into_iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
+    parts.join("\n")
+}

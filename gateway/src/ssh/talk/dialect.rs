@@ -1,0 +1,189 @@
+//! What the loop asks of an SSH channel.
+
+use guard::wire::Verdict;
+use russh::ChannelMsg;
+use tokio::time::{Instant, timeout};
+use workflows::shown::visible;
+
+use super::{GOODBYE, Part, REMINDER, Stage, Talk, Turn, words};
+use crate::checkpoint::Cleared;
+use crate::dialect::{Ask, Broken, Dialect, Gone, Read, Told};
+use crate::mask::Scanner;
+use crate::record::{Record, Running};
+use crate::ssh::channel::NOT_STARTED;
+use crate::ssh::start::{Terminal, What};
+use crate::ssh::veil::Veil;
+use crate::ssh::{guarded, judge};
+
+impl Dialect for Talk {
+    type Turn = Turn;
+
+    async fn next_turn(&mut self, record: &mut Record<'_>) -> Result<Option<Turn>, Broken> {
+        if self.stage == Stage::New {
+            self.stage = Stage::Asked;
+            let classified = judge::read(&self.start, self.ways.shell, self.is_guarded() || self.is_watched());
+            return Ok(Some(self.turn(classified, Part::Start)));
+        }
+        while self.stage == Stage::Started {
+            if let Some(turn) = self.wanted()? {
+                return Ok(Some(turn));
+            }
+            self.advance(record).await?;
+        }
+        Ok(None)
+    }
+
+    async fn forward(&mut self, turn: Cleared<Turn>, record: &mut Record<'_>) -> Result<(), Broken> {
+        let (turn, mask, op) = turn.spend();
+        match turn.part {
+            Part::Start => {
+                let terminal = self.start.terminal.is_some();
+                if !judge::carries_files(&self.start, self.ways.shell) {
+                    self.veil = Scanner::named(&mask.detect).map(|scanner| Box::new(Veil::new(scanner, terminal)));
+                }
+                if let Some(Terminal { term, size: [columns, rows, ..], .. }) = &self.start.terminal {
+                    record.note(&format!("terminal {columns}x{rows} {}", visible(term)))?;
+                }
+                self.running = Some(Running::new(op, Instant::now()));
+                self.begin().await?;
+                // Where nothing more is judged, this is all there is.
+                while !self.is_judged_inside() && self.advance(record).await? {}
+                Ok(())
+            }
+            Part::Program(question) => self.go(&question, op, record).await,
+            Part::Request(asked) => self.ask(&asked, op, record).await,
+            Part::Line => self.enter(op, record),
+        }
+    }
+
+    async fn refuse(&mut self, turn: Turn, told: &Told, _record: &mut Record<'_>) -> Result<(), Broken> {
+        match turn.part {
+            Part::Start => {
+                self.stage = Stage::Over;
+                self.pipe.say(&words(told));
+                self.pipe.finish(NOT_STARTED);
+                timeout(GOODBYE, self.pipe.flush()).await.unwrap_or(Err(Broken::Left))
+            }
+            Part::Program(_) => {
+                if let Some(guard) = &mut self.guard {
+                    guard.answer(Verdict::Deny, &words(told).replace('\n', "; "));
+                }
+                Ok(())
+            }
+            Part::Line => {
+                let Some(watched) = &mut self.watched else { return Err(Broken::TargetGone) };
+                let (again, given_up) = (watched.refused(), watched.is_given_up());
+                self.interject(&words(told), &again);
+                if let (Some(watched), true) = (&mut self.watched, given_up) {
+                    let data = watched.interrupt();
+                    self.pipe.up(ChannelMsg::Data { data });
+                }
+                Ok(())
+            }
+            Part::Request(asked) => {
+                // OpenSSH's client shows no words of an answer, but those on standard error.
+                self.pipe.say(&words(told));
+                self.pipe.down(ChannelMsg::Data { data: asked.refusal(&told.message) });
+                Ok(())
+            }
+        }
+    }
+
+    async fn tell(&mut self, told: &Told, _record: &mut Record<'_>) -> Result<(), Broken> {
+        match &mut self.guard {
+            // The guard writes it where the program would have written.
+            Some(guard) if guard.is_asking() => guard.answer(Verdict::Hold, &told.message),
+            Some(_) | None if self.watched.is_some() => {
+                self.interject(&told.message, "");
+            }
+            Some(_) | None => self.pipe.say(&words(told)),
+        }
+        Ok(())
+    }
+
+    async fn held(&mut self, again: &Told, record: &mut Record<'_>) -> Result<Gone, Broken> {
+        let mut reminder = tokio::time::interval_at(Instant::now() + REMINDER, REMINDER);
+        let mut kept = 0;
+        loop {
+            let gone = tokio::select! {
+                biased;
+                _ = reminder.tick() => {
+                    self.tell(again, record).await?;
+                    continue;
+                }
+                gone = async {
+                    if self.stage == Stage::Started { self.held_inside(record).await } else { self.held_at_start(&mut kept).await }
+                } => gone,
+            };
+            match gone {
+                Ok(Some(gone)) => return Ok(gone),
+                Ok(None) => {}
+                Err(Broken::Left) => return Ok(Gone::Left),
+                Err(broken) => return Err(broken),
+            }
+        }
+    }
+
+    async fn mistake(&mut self, _turn: &Turn) -> Option<Told> {
+        None
+    }
+
+    async fn preview(&mut self, turn: &Turn) -> Vec<String> {
+        match &turn.part {
+            Part::Start | Part::Request(_) | Part::Line => Vec::new(),
+            Part::Program(question) => guarded::around(question),
+        }
+    }
+
+    fn raw(&self, _turn: &Turn) -> &[u8] {
+        &self.raw
+    }
+
+    fn meaning(&self, turn: &Turn, part: &mut dyn FnMut(&[u8])) {
+        let kind: &[u8] = match (&turn.part, &self.start.what) {
+            (Part::Program(_), _) => b"program",
+            (Part::Request(_), _) => b"sftp",
+            (Part::Line, _) => b"line",
+            (Part::Start, What::Exec(_)) => b"exec",
+            (Part::Start, What::Shell) => b"shell",
+            (Part::Start, What::Subsystem(_)) => b"subsystem",
+        };
+        part(kind);
+        part(self.start.terminal.as_ref().map_or("", |terminal| terminal.term.as_str()).as_bytes());
+        for (name, value) in &self.start.variables {
+            part(name.as_bytes());
+            part(value.as_bytes());
+        }
+    }
+
+    fn said(&self, _turn: &Turn, _ask: &Ask, read: &mut Read<'_>) {
+        read(&self.text, &[]);
+    }
+
+    fn in_transaction(&self) -> bool {
+        false
+    }
+
+    fn left_over(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.unfinished)
+    }
+
+    async fn close(&mut self, told: &Told) {
+        let open = self.files.as_mut().map(|files| files.end()).unwrap_or_default();
+        self.unfinished = open.iter().map(|transfer| format!("not finished: {transfer}")).collect();
+        if self.stage != Stage::Over {
+            self.pipe.say(&words(told));
+            for line in &self.unfinished {
+                self.pipe.say(line);
+            }
+            self.pipe.finish(NOT_STARTED);
+        }
+        let _late = timeout(GOODBYE, self.pipe.flush()).await;
+        if let Some(guard) = &mut self.guard {
+            // INVARIANT: what the grant allowed ends with it (G1); under a guard that is everything that was started.
+            let _late = timeout(GOODBYE, guard.end(&told.message)).await;
+        }
+        let _late = timeout(GOODBYE, self.kill()).await;
+        self.upstream.close(GOODBYE).await;
+    }
+}

@@ -1,0 +1,117 @@
+//! What is judged inside a session that runs: programs under a guard, requests of a file transfer, lines of a watched shell.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use guard::wire::{Origin, Outcome, Question, Verdict};
+use russh::ChannelMsg;
+use tokio::time::Instant;
+
+use super::{Part, Talk, Turn};
+use crate::dialect::Broken;
+use crate::record::{Record, Running};
+use crate::seams::Classified;
+use crate::ssh::files::{self, Asked};
+use crate::ssh::{guarded, pipe, watched};
+
+impl Talk {
+    /// The next thing that has to be judged, of what has come.
+    pub(super) fn wanted(&mut self) -> Result<Option<Turn>, Broken> {
+        if let Some(question) = self.guard.as_mut().and_then(|guard| guard.next()) {
+            let classified = guarded::read(&question);
+            self.raw = guarded::raw(&question);
+            return Ok(Some(self.inner(classified, Part::Program(question))));
+        }
+        while let Some(files) = &mut self.files {
+            match files.next()? {
+                files::Next::More => break,
+                files::Next::Pass(data) => self.pipe.up(ChannelMsg::Data { data }),
+                files::Next::Answer(data) => self.pipe.down(ChannelMsg::Data { data }),
+                files::Next::Judge(asked) => {
+                    self.raw = asked.raw();
+                    return Ok(Some(self.inner(asked.operation(), Part::Request(asked))));
+                }
+            }
+        }
+        while let Some(watched) = &mut self.watched {
+            match watched.next() {
+                watched::Next::Wait => break,
+                watched::Next::Pass(data) => self.pipe.up(ChannelMsg::Data { data }),
+                watched::Next::Judge(classified, text) => {
+                    self.text = text.into();
+                    self.raw = self.text.clone();
+                    return Ok(Some(self.turn(classified, Part::Line)));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Enters a line that was cleared. What becomes of it is not known: the terminal shows no such thing.
+    pub(super) fn enter(&mut self, op: u32, record: &mut Record<'_>) -> Result<(), Broken> {
+        let Some(watched) = &mut self.watched else { return Err(Broken::TargetGone) };
+        let data = watched.passed();
+        self.pipe.up(ChannelMsg::Data { data });
+        record.outcome(&Running::new(op, Instant::now()), b"entered", None)
+    }
+
+    /// Words of ours in the middle of a line: below it, and then the line again. On the terminal's own stream, since the two
+    /// streams of a channel may overtake each other.
+    pub(super) fn interject(&mut self, words: &str, again: &str) {
+        let data = Bytes::from(format!("\r\n{}{again}", pipe::ours(words)));
+        self.pipe.down(ChannelMsg::Data { data });
+    }
+
+    fn inner(&mut self, classified: Arc<Classified>, part: Part) -> Turn {
+        self.text = classified.operations.first().map(|one| one.shown.clone()).unwrap_or_default().into();
+        self.turn(classified, part)
+    }
+
+    /// Sends a request on, and waits for its answer.
+    pub(super) async fn ask(&mut self, asked: &Asked, op: u32, record: &mut Record<'_>) -> Result<(), Broken> {
+        let running = Running::new(op, Instant::now());
+        let Some(files) = &mut self.files else { return Err(Broken::TargetGone) };
+        let data = files.pass(asked)?;
+        self.pipe.up(ChannelMsg::Data { data });
+        let answered = loop {
+            if let Some(answered) = self.files.as_mut().and_then(|files| files.answered()) {
+                break Some(answered);
+            }
+            if !self.advance(record).await? {
+                break None;
+            }
+        };
+        let (tag, error) = answered.map_or(("gone".to_owned(), None), |answered| (answered.tag, answered.error));
+        record.outcome(&running, tag.as_bytes(), error.as_deref().map(str::as_bytes))
+    }
+
+    /// Lets a stopped program go, and waits until it runs.
+    pub(super) async fn go(&mut self, question: &Question, op: u32, record: &mut Record<'_>) -> Result<(), Broken> {
+        let running = Running::new(op, Instant::now());
+        let Some(guard) = &mut self.guard else { return Err(Broken::TargetGone) };
+        guard.answer(Verdict::Go, "");
+        let outcome = loop {
+            let Some(guard) = &self.guard else { return Err(Broken::TargetGone) };
+            if question.origin != Origin::Guard {
+                break None;
+            }
+            if let Some(outcome) = guard.followed() {
+                break Some(outcome);
+            }
+            if !self.advance(record).await? {
+                break Some(Outcome::Gone);
+            }
+        };
+        let (tag, error) = match outcome {
+            None | Some(Outcome::Started) => ("started", None),
+            Some(Outcome::Failed) => ("failed", Some("the kernel did not start it")),
+            Some(Outcome::Gone) => ("gone", None),
+            Some(Outcome::Altered) => ("killed", Some("it was another program when it was about to run")),
+        };
+        record.outcome(&running, tag.as_bytes(), error.map(str::as_bytes))?;
+        if outcome == Some(Outcome::Altered) {
+            return Err(Broken::refused("a program was changed behind the judge's back, so this session ends"));
+        }
+        Ok(())
+    }
+}

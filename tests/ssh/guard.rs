@@ -1,0 +1,121 @@
+//! Guarded sessions: every program stops in the kernel until it was judged.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt;
+use workflows::clock::Span;
+
+use super::{Host, runs, said, until};
+use crate::world::PATIENCE;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_under_guard_runs_and_each_program_is_recorded() {
+    let host = Host::guarded(&[]).await;
+    host.grant(Span::hours(1)).await;
+    let (out, told, code) = host.run("echo one; ls -d / ; env true; exit 3").await;
+    assert_eq!((out.as_str(), code), ("one\n/\n", Some(3)), "{told}");
+    for part in ["/usr/bin/ls -d /", "/usr/bin/env true", "/usr/bin/true", "exit 3"] {
+        until(part, || host.world.recorded().contains(part)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_program_inside_a_script_is_held_and_goes_on_when_people_agree() {
+    let host = Host::guarded(&[]).await;
+    host.grant(Span::hours(1)).await;
+    let (victim, script) = (host.victim(), host.place().join("script"));
+    super::program(&script, &format!("echo before; rm {}; echo after $?", victim.display()));
+    let child = host.ssh(&[], &[&format!("sh {}", script.display())]).await.spawn().expect("ssh");
+    let held = host.world.held().await;
+    let shown = format!("{:?}", held.what);
+    assert!(shown.contains("bin/rm") && shown.contains("victim"), "{shown}");
+    assert!(victim.exists(), "nothing ran yet");
+    host.world.approve("linus", held.id).await;
+    let (out, told, code) =
+        said(tokio::time::timeout(PATIENCE, child.wait_with_output()).await.expect("in time").expect("ran"));
+    assert_eq!((out.as_str(), code), ("before\nafter 0\n", Some(0)), "{told}");
+    assert!(!victim.exists(), "it ran");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_denied_program_fails_and_the_session_goes_on() {
+    let host = Host::guarded(&[]).await;
+    host.grant(Span::hours(1)).await;
+    let victim = host.victim();
+    let line = format!("rm {}; echo after $?", victim.display());
+    let child = host.ssh(&[], &[&line]).await.spawn().expect("ssh");
+    let held = host.world.held().await;
+    host.world.deny("linus", held.id).await;
+    let (out, told, code) =
+        said(tokio::time::timeout(PATIENCE, child.wait_with_output()).await.expect("in time").expect("ran"));
+    assert_eq!((out.as_str(), code), ("after 126\n", Some(0)), "{told}");
+    assert!(victim.exists());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_shell_on_a_terminal_is_guarded_and_says_what_waits() {
+    let host = Host::guarded(&[]).await;
+    host.grant(Span::hours(1)).await;
+    let victim = host.victim();
+    let mut ssh = host.ssh(&["-tt"], &[]).await;
+    let mut child = ssh.stdin(Stdio::piped()).spawn().expect("ssh");
+    let mut keys = child.stdin.take().expect("its input");
+    keys.write_all(format!("find {} -exec rm {{}} ';'\n", victim.display()).as_bytes()).await.expect("typed");
+    let held = host.world.held().await;
+    assert!(victim.exists(), "nothing ran yet");
+    let shown = format!("{:?}", held.what);
+    assert!(shown.contains("bin/rm"), "{shown}");
+    host.world.approve("linus", held.id).await;
+    until("it ran", || !victim.exists()).await;
+    keys.write_all(b"exit 5\n").await.expect("typed");
+    let (out, told, code) =
+        said(tokio::time::timeout(PATIENCE, child.wait_with_output()).await.expect("in time").expect("ran"));
+    assert_eq!(code, Some(5), "{out} {told}");
+    assert!(out.contains("held by rule `commands`"), "{out} {told}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ctrl_c_withdraws_a_held_program() {
+    let host = Host::guarded(&[]).await;
+    host.grant(Span::hours(1)).await;
+    let victim = host.victim();
+    let mut ssh = host.ssh(&["-tt"], &[]).await;
+    let mut child = ssh.stdin(Stdio::piped()).spawn().expect("ssh");
+    let mut keys = child.stdin.take().expect("its input");
+    keys.write_all(format!("rm {}\n", victim.display()).as_bytes()).await.expect("typed");
+    host.world.held().await;
+    keys.write_all(b"\x03").await.expect("typed");
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    keys.write_all(b"exit 6\n").await.expect("typed");
+    let (out, told, code) =
+        said(tokio::time::timeout(PATIENCE, child.wait_with_output()).await.expect("in time").expect("ran"));
+    assert_eq!(code, Some(6), "{out} {told}");
+    assert!(victim.exists());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn g1_the_end_of_a_grant_ends_everything_under_the_guard() {
+    let host = Host::guarded(&[]).await;
+    let grant = host.grant(Span::hours(1)).await;
+    let mark = format!("sleep 97{}", host.sshd.port());
+    let line = format!("(setsid {mark} >/dev/null 2>&1 &) ; {mark}");
+    let child = host.ssh(&[], &[&line]).await.spawn().expect("ssh");
+    until("it runs", || runs(&format!("^{mark}"))).await;
+    let linus = host.world.person("linus").await;
+    host.world.workflows().revoke(&linus, grant, "test").await.expect("revoked");
+    let (_, told, _) =
+        said(tokio::time::timeout(PATIENCE, child.wait_with_output()).await.expect("in time").expect("ran"));
+    assert!(told.contains("was revoked"), "{told}");
+    until("it is gone", || !runs(&format!("^{mark}"))).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_the_guard_at_the_target_nothing_starts() {
+    let host = Host::guarded(&[("countersign-guard\"", "no-such-guard\"")]).await;
+    host.grant(Span::hours(1)).await;
+    let (out, told, code) = host.run("echo out").await;
+    assert_eq!(out, "");
+    assert!(told.contains("the guard did not start at the target"), "{told}");
+    assert_eq!(code, Some(126));
+}
