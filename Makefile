@@ -6,7 +6,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check bench
+.PHONY: help demo test check bench bench-ssh
 
 # Rust may have been installed a second ago, by `.ci/setup`, for a shell that does not know it yet.
 CARGO_HOME ?= $(HOME)/.cargo
@@ -20,6 +20,7 @@ help:
 	@echo 'make test     every test (ARGS=holds: those with `holds` in their name)'
 	@echo 'make check    format, lints, documentation, licences and sources of dependencies'
 	@echo 'make bench    speed beside haproxy and pgbouncer, about 40 minutes (ARGS=--quick: one minute; ROUNDS=5)'
+	@echo 'make bench-ssh   the same for SSH, beside the direct connection and ProxyJump, about six minutes (ARGS="--rounds 3")'
 	@echo
 	@echo 'All of them install what is missing on Debian and Ubuntu, and say so.'
 
@@ -48,3 +49,8 @@ bench:
 	@.ci/setup build postgres bench
 	cargo build --release
 	python3 benches/postgres $(ARGS)
+
+bench-ssh:
+	@.ci/setup build drivers bench
+	cargo build --release
+	python3 benches/ssh $(ARGS)
