@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::Stdio;
+use std::time::Duration;
 
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -36,6 +37,8 @@ async fn discord_py_logs_in_posts_buttons_and_answers_clicks() {
     assert_eq!(fake.file(&card, "diff.txt").as_deref(), Some(b"- 3 rows\n".as_slice()));
 
     let denied = fake.click(grace, &card, &card.button("Deny")).await;
+    // A person types. The library knows its dialog only once the answer to its call has come back, and drops what comes before.
+    tokio::time::sleep(Duration::from_secs(1)).await;
     let sent = fake.submit(grace, denied.modal(), &[("reason", "not on a Friday")]).await;
     assert!(sent.is_private());
     assert_eq!(sent.message().content, "denied: not on a Friday");

@@ -109,6 +109,13 @@ pub fn folder(uid: u32) -> TempDir {
     folder
 }
 
+/// The guard, where the session's user can start it: the folder that it was built in may be closed to others.
+fn guard(folder: &TempDir) -> PathBuf {
+    let (built, here) = (env!("CARGO_BIN_EXE_countersign-guard"), folder.path().join("countersign-guard"));
+    fs::hard_link(built, &here).or_else(|_| fs::copy(built, &here).map(drop)).unwrap();
+    here
+}
+
 pub fn compile(folder: &Path, program: &str) -> PathBuf {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/programs/{program}.c"));
     let out = folder.join(program);
@@ -166,7 +173,7 @@ impl World {
             let (stream, _) = listener.accept().unwrap();
             serve(stream.try_clone().unwrap(), stream, &into, rule);
         });
-        let mut command = Command::new(env!("CARGO_BIN_EXE_countersign-guard"));
+        let mut command = Command::new(guard(&folder));
         command.args(["--session", "ses-1", "--key", &public_key(), "--silence", &silence.to_string()]);
         command.arg("--socket").arg(&path).arg("--").args(argv);
         let mut command = wrap(command);
