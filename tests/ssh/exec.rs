@@ -71,6 +71,22 @@ async fn g1_the_end_of_a_grant_ends_what_runs_at_the_host() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn g1_the_end_of_a_grant_ends_what_does_not_hear_signals() {
+    let host = Host::start().await;
+    let grant = host.grant(Span::hours(1)).await;
+    let mark = format!("sleep 97{}", host.sshd.port());
+    let line = format!("trap '' HUP TERM; nohup {mark} >/dev/null 2>&1 & wait");
+    let child = host.ssh(&[], &[&line]).await.spawn().expect("ssh");
+    until("it runs", || runs(&format!("^{mark}"))).await;
+    let linus = host.world.person("linus").await;
+    host.world.workflows().revoke(&linus, grant, "test").await.expect("revoked");
+    let (_, told, _) =
+        said(tokio::time::timeout(PATIENCE, child.wait_with_output()).await.expect("in time").expect("ran"));
+    assert!(told.contains("was revoked"), "{told}");
+    until("it is gone", || !runs(&format!("^{mark}"))).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_impostor_of_the_host_is_told_by_its_key() {
     let other = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGmZ3o0D1m3Cw2Lq6C6p9mDqf2mE0m1m3y0g0dQm0Qm1";
     let host = Host::start().await;

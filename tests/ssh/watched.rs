@@ -40,7 +40,11 @@ impl Terminal {
                 into.lock().expect("not poisoned").push_str(&String::from_utf8_lossy(&piece[..count]));
             }
         });
-        let terminal = Self { _child: child, _reading: reading, keys, seen };
+        Self { _child: child, _reading: reading, keys, seen }
+    }
+
+    async fn ready(host: &Host) -> Self {
+        let terminal = Self::open(host).await;
         terminal.shows("$ ").await;
         terminal
     }
@@ -78,7 +82,7 @@ async fn watched() -> Host {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn lines_are_read_as_they_are_shown_and_recorded() {
     let host = watched().await;
-    let mut terminal = Terminal::open(&host).await;
+    let mut terminal = Terminal::ready(&host).await;
     // A slip of the pen, taken back; and the beginning of the line typed last.
     terminal.types("echo aXb\x7f\x7fb\x01\x05; echo $((6*7))\r").await;
     terminal.shows("42\r\n").await;
@@ -90,7 +94,7 @@ async fn lines_are_read_as_they_are_shown_and_recorded() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_terminal_is_kept_as_a_film_of_its_size() {
     let host = watched().await;
-    let mut terminal = Terminal::open(&host).await;
+    let mut terminal = Terminal::ready(&host).await;
     terminal.types("echo $((6*7))\r").await;
     terminal.shows("42\r\n").await;
     terminal.types("exit 3\r").await;
@@ -118,7 +122,7 @@ async fn a_terminal_is_kept_as_a_film_of_its_size() {
 async fn a_line_that_a_rule_holds_is_entered_when_people_agree() {
     let host = watched().await;
     let victim = host.victim();
-    let mut terminal = Terminal::open(&host).await;
+    let mut terminal = Terminal::ready(&host).await;
     terminal.types(&format!("rm {}\r", victim.display())).await;
     let held = host.world.held().await;
     terminal.shows("held by rule `commands`").await;
@@ -133,7 +137,7 @@ async fn a_line_that_a_rule_holds_is_entered_when_people_agree() {
 async fn a_denied_line_is_not_entered_and_can_be_edited() {
     let host = watched().await;
     let victim = host.victim();
-    let mut terminal = Terminal::open(&host).await;
+    let mut terminal = Terminal::ready(&host).await;
     terminal.types(&format!("rm {}\r", victim.display())).await;
     let held = host.world.held().await;
     host.world.deny("linus", held.id).await;
@@ -147,7 +151,7 @@ async fn a_denied_line_is_not_entered_and_can_be_edited() {
 async fn ctrl_c_takes_a_held_line_back() {
     let host = watched().await;
     let victim = host.victim();
-    let mut terminal = Terminal::open(&host).await;
+    let mut terminal = Terminal::ready(&host).await;
     terminal.types(&format!("rm {}\r", victim.display())).await;
     host.world.held().await;
     terminal.types("\x03").await;
@@ -162,12 +166,41 @@ async fn ctrl_c_takes_a_held_line_back() {
 async fn nothing_that_is_printed_switches_the_judge_off() {
     let host = watched().await;
     let victim = host.victim();
-    let mut terminal = Terminal::open(&host).await;
+    let mut terminal = Terminal::ready(&host).await;
     // A full screen that is none: what is typed into it is held, since it can't be read.
     terminal.types("printf '\\033[?1049h'\r").await;
     tokio::time::sleep(Duration::from_millis(500)).await;
     terminal.types(&format!("rm {}\r", victim.display())).await;
     let held = host.world.held().await;
     assert!(format!("{:?}", held.what).contains("full screen"), "{:?}", held.what);
+    assert!(victim.exists());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_typed_while_the_shell_is_held_is_judged_as_well() {
+    let rules = r#"
+[[rule]]
+name = "shells"
+targets = { name = "web-1" }
+when = 'op.verb == "SHELL"'
+do = "hold"
+approval = { from = "group:dba", people = 1, within = "10m" }
+
+[[mask]]
+"#;
+    let host = Host::edited(&[("@GUARD@", ", watch = true"), ("\n[[mask]]\n", rules)]).await;
+    host.grant(Span::hours(1)).await;
+    let victim = host.victim();
+    let mut terminal = Terminal::open(&host).await;
+    terminal.shows("held by rule `shells`").await;
+    terminal.types(&format!("rm {}\r", victim.display())).await;
+    let shell = host.world.held().await;
+    host.world.approve("linus", shell.id).await;
+    // It came before there was a prompt to read it by: it is in doubt, so it is refused or held, but never just entered.
+    until("it was judged", || {
+        let (text, rules) = (terminal.text(), ["held by rule `commands`", "refused by rule `access level`"]);
+        rules.iter().any(|rule| text.contains(rule))
+    })
+    .await;
     assert!(victim.exists());
 }

@@ -48,7 +48,7 @@ pub(super) async fn serve(channel: Channel<Msg>, who: SignedIn, client: String, 
         Err(words) => {
             pipe.say(&words);
             pipe.finish(NOT_STARTED);
-            let _gone = timeout(GOODBYE, pipe.flush()).await;
+            let _gone = timeout(GOODBYE, pipe.flush(true)).await;
         }
     }
 }
@@ -61,6 +61,8 @@ async fn admit(
     shared: &Shared,
 ) -> Result<(LiveSession, Upstream, Ways), String> {
     let workflows = &shared.workflows;
+    // A connection may be older than what was revoked meanwhile.
+    workflows.still(who).await.map_err(|error| error.told())?;
     let admission = Box::pin(workflows.admit(who, target)).await.map_err(|error| {
         format!("{}\nask for access: countersign request {target} --for 1h --because …", error.told())
     })?;

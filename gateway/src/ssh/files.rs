@@ -79,6 +79,11 @@ impl Files {
         self.asked.len() < ROOM && !self.transfers.is_full()
     }
 
+    /// Whether nothing of the client's waits.
+    pub(super) fn is_drained(&self) -> bool {
+        self.asked.is_empty()
+    }
+
     /// The next thing to do with what the client sent.
     pub(super) fn next(&mut self) -> Result<Next, Broken> {
         if self.transfers.is_full() || self.home == Home::Asked {
@@ -107,7 +112,7 @@ impl Files {
                 Ok(Next::Answer(sftp::status(id, code, words).into()))
             }
             // What was opened was judged for that.
-            Look::Judge(fact) if fact.on_open && fact.opaque.is_none() => {
+            Look::Judge(fact) if fact.on_open && fact.opaque.is_none() && is_plain(&fact) => {
                 self.transfers.sent(&request).map_err(Broken::protocol)?;
                 Ok(Next::Pass(packet))
             }
@@ -185,6 +190,11 @@ impl Asked {
     pub(super) fn operation(&self) -> Arc<Classified> {
         Arc::new(Classified { operations: vec![operation(&self.fact)], statements: 1, ..Classified::default() })
     }
+}
+
+/// Whether it sets no owner, and no mode that lends rights.
+fn is_plain(fact: &Fact) -> bool {
+    fact.attrs.owner.is_none() && fact.attrs.mode.is_none_or(|mode| mode & 0o7000 == 0)
 }
 
 fn how(reply: &Reply<'_>) -> Answered {

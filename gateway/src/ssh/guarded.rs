@@ -24,6 +24,10 @@ const START: Duration = Duration::from_secs(10);
 const LINE: usize = 4 << 10;
 /// So many programs may wait to be judged. The kernel stops the others.
 const WAITING: usize = 1_024;
+/// And so many bytes of their arguments.
+const WAITING_BYTES: usize = 8 << 20;
+/// With so many bytes for the guard on their way, it is not listened to.
+const LEAVING: usize = 64 << 10;
 /// The relay's socket is made in a folder of its own in here.
 const FOLDER: &str = "/tmp";
 
@@ -73,7 +77,10 @@ pub(super) struct Guard {
     socket: String,
     arrived: BytesMut,
     leaving: Bytes,
+    queued: BytesMut,
+    notes: Vec<String>,
     waiting: VecDeque<Box<Question>>,
+    waiting_bytes: usize,
     current: Option<Current>,
     /// The session at the target is over; its channel says so next.
     ended: bool,
@@ -118,7 +125,21 @@ impl Guard {
         let socket = socket.to_owned();
         let (leaving, waiting) = (Bytes::new(), VecDeque::new());
         let (session, key) = (session.to_owned(), Arc::clone(&way.key));
-        Ok(Self { read, write, session, key, socket, arrived, leaving, waiting, current: None, ended: false })
+        Ok(Self {
+            read,
+            write,
+            session,
+            key,
+            socket,
+            arrived,
+            leaving,
+            waiting,
+            current: None,
+            ended: false,
+            queued: BytesMut::new(),
+            notes: Vec::new(),
+            waiting_bytes: 0,
+        })
     }
 
     /// Where the guard reaches the relay.
@@ -131,13 +152,17 @@ impl Guard {
         if self.ended {
             return std::future::pending().await;
         }
-        let Self { read, write, leaving, .. } = self;
+        let Self { read, write, leaving, queued, .. } = self;
+        if leaving.is_empty() {
+            *leaving = queued.split().freeze();
+        }
+        let listen = queued.len() < LEAVING;
         let came = tokio::select! {
             biased;
             gone = write.write_some(None, leaving), if !leaving.is_empty() => {
                 return gone.map_err(|_| Broken::TargetGone);
             }
-            came = read.wait() => came,
+            came = read.wait(), if listen => came,
         };
         match came {
             Some(ChannelMsg::Data { data }) => {
@@ -174,7 +199,9 @@ impl Guard {
                 if question.session != self.session {
                     return Err(Broken::protocol("a program of another session"));
                 }
-                if self.waiting.len() >= WAITING {
+                let size = |list: &[Vec<u8>]| list.iter().map(Vec::len).sum::<usize>();
+                self.waiting_bytes += size(&question.argv) + size(&question.env);
+                if self.waiting.len() >= WAITING || self.waiting_bytes > WAITING_BYTES {
                     return Err(Broken::too_large("too many programs wait to be judged", ""));
                 }
                 self.waiting.push_back(question);
@@ -193,8 +220,10 @@ impl Guard {
             Frame::Ping(number) => self.send(&Frame::Pong(number)),
             // It was refused on the spot, and nothing ran.
             Frame::Refused { pid, program, reason } => {
-                let program = visible(&String::from_utf8_lossy(&program));
-                tracing::info!(pid, %program, %reason, session = %self.session, "a program was refused by the guard");
+                let (program, reason) = (visible(&String::from_utf8_lossy(&program)), visible(&reason));
+                if self.notes.len() < WAITING {
+                    self.notes.push(format!("refused by the guard: {program} (process {pid}): {reason}"));
+                }
             }
             Frame::Ended(_) => self.ended = true,
             Frame::Answer(_) | Frame::End(_) | Frame::Pong(_) => {
@@ -204,9 +233,17 @@ impl Guard {
         Ok(())
     }
 
+    /// What it refused by itself since the last time.
+    pub(super) fn take_notes(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.notes)
+    }
+
     /// The next program to judge, once the one before is settled.
     pub(super) fn next(&mut self) -> Option<Box<Question>> {
         let question = self.waiting.pop_front()?;
+        if self.waiting.is_empty() {
+            self.waiting_bytes = 0;
+        }
         self.current = Some(Current {
             asked: (question.nonce, question.fingerprint()),
             settled: false,
@@ -244,14 +281,14 @@ impl Guard {
     /// Ends the session at the target, with all that runs in it.
     pub(super) async fn end(&mut self, reason: &str) {
         self.send(&Frame::End(reason.to_owned()));
-        while !self.leaving.is_empty() && self.write.write_some(None, &mut self.leaving).await.is_ok() {}
+        for mut rest in [std::mem::take(&mut self.leaving), self.queued.split().freeze()] {
+            while !rest.is_empty() && self.write.write_some(None, &mut rest).await.is_ok() {}
+        }
         while !matches!(self.read.wait().await, None | Some(ChannelMsg::Close)) {}
     }
 
     fn send(&mut self, frame: &Frame) {
-        let mut all = BytesMut::from(&self.leaving[..]);
-        all.extend_from_slice(&frame.encode());
-        self.leaving = all.freeze();
+        self.queued.extend_from_slice(&frame.encode());
     }
 }
 

@@ -88,10 +88,19 @@ fn session_of(verb: &str, shown: &str) -> Classified {
 const CARRIERS: &[&str] =
     &["scp", "rsync", "git-upload-pack", "git-receive-pack", "git-upload-archive", "sftp-server"];
 
+/// A name of one's own making does not lift the masks.
+fn is_of_the_system(path: &str) -> bool {
+    !path.contains('/') || ["/usr/bin/", "/usr/lib/", "/usr/libexec/"].iter().any(|folder| path.starts_with(folder))
+}
+
 /// Whether what comes back are files and not lines for a person.
 pub(super) fn carries_files(start: &Start, shell: Shell) -> bool {
-    let carrier =
-        |operation: &Operation| operation.run.as_ref().is_some_and(|run| CARRIERS.contains(&run.program.as_str()));
+    let carrier = |operation: &Operation| {
+        operation
+            .run
+            .as_ref()
+            .is_some_and(|run| CARRIERS.contains(&run.program.as_str()) && is_of_the_system(&run.path))
+    };
     match &start.what {
         What::Subsystem(_) => true,
         What::Shell => false,

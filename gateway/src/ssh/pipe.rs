@@ -12,6 +12,8 @@ use crate::dialect::Broken;
 
 /// So many messages may wait for one side before no more is read for it.
 const WAITING: usize = 8;
+/// With so many for the client, it is not listened to either.
+const FULL: usize = 4 * WAITING;
 /// What is said on standard error (RFC 4254, section 5.2).
 pub(super) const STDERR: u32 = 1;
 
@@ -69,13 +71,16 @@ impl Pipe {
                 () = std::future::pending(), if !listen && down.is_empty() => Ok(Came::Moved),
             };
         };
-        let (may_ask, may_answer) = (listen && up.len() < WAITING, down.len() < WAITING);
+        let may_answer = down.len() < WAITING;
+        // Answers of ours count as well, but so that Ctrl-C is read while the target floods.
+        let may_ask = listen && up.len() < WAITING && down.len() < FULL;
         tokio::select! {
             biased;
             gone = pass(to_client, down), if !down.is_empty() => gone.map(|()| Came::Moved).map_err(|()| Broken::Left),
             gone = pass(to_target, up), if !up.is_empty() => gone.map(|()| Came::Moved).map_err(|()| Broken::TargetGone),
-            came = from_target.wait(), if may_answer => Ok(Came::Target(came.ok_or(Broken::TargetGone)?)),
+            // The client first: what it may say is bounded by what the target takes.
             came = from_client.wait(), if may_ask => Ok(Came::Client(came.ok_or(Broken::Left)?)),
+            came = from_target.wait(), if may_answer => Ok(Came::Target(came.ok_or(Broken::TargetGone)?)),
             // All four may be closed to us only while nothing waits for either side, which is never so.
             else => Err(Broken::TargetGone),
         }
@@ -104,10 +109,25 @@ impl Pipe {
         }
     }
 
-    /// Sends all that is queued for the client. Cancel-safe.
-    pub(super) async fn flush(&mut self) -> Result<(), Broken> {
+    /// Whether more may be queued for the client.
+    pub(super) fn has_room(&self) -> bool {
+        self.down.len() < FULL
+    }
+
+    /// Sends all that is queued for the client, for as long as it is there; `listen` is false for one that has closed, and is still
+    /// told. Cancel-safe.
+    pub(super) async fn flush(&mut self, listen: bool) -> Result<(), Broken> {
         while !self.down.is_empty() {
-            pass(&self.to_client, &mut self.down).await.map_err(|()| Broken::Left)?;
+            tokio::select! {
+                biased;
+                gone = pass(&self.to_client, &mut self.down) => gone.map_err(|()| Broken::Left)?,
+                // Whoever waits for a window is not woken when the channel dies.
+                came = self.from_client.wait(), if listen => {
+                    if matches!(came, None | Some(ChannelMsg::Close)) {
+                        return Err(Broken::Left);
+                    }
+                }
+            }
         }
         Ok(())
     }

@@ -66,7 +66,8 @@ pub(super) async fn read(from: &mut ChannelReadHalf) -> Option<Start> {
                 continue;
             }
             ChannelMsg::SetEnv { variable_name, variable_value, .. } => {
-                if may_be_set(&variable_name) && variables.len() < VARIABLES {
+                let short = variable_name.len() <= 64 && variable_value.len() <= 1024;
+                if short && may_be_set(&variable_name) && variables.len() < VARIABLES {
                     variables.push((variable_name, variable_value));
                 }
                 continue;

@@ -1,6 +1,7 @@
 //! A session channel as a [`Dialect`](crate::dialect::Dialect): what is started is the first turn; a subsystem whose requests can be read has more.
 
 mod dialect;
+mod ends;
 mod inside;
 
 use std::sync::Arc;
@@ -26,11 +27,6 @@ use crate::seams::Classified;
 
 /// How long each side may take to hear goodbye.
 const GOODBYE: Duration = Duration::from_secs(1);
-/// How long a program may take to end by itself before it is killed.
-const MERCY: Duration = Duration::from_millis(300);
-/// Ends what else the same connection has started: each command is the first of a session of processes, below the server's
-/// own process. Read by `sh`, whatever the login's shell is.
-const SWEEP: &str = "sh -c 'for it in $(ps -o pid= --ppid $PPID); do [ $it = $$ ] || pkill -KILL -s $it; done'";
 /// How often a waiting person is reminded that they wait.
 const REMINDER: Duration = Duration::from_mins(1);
 /// How much of a client's input is kept while its command waits for people, in bytes. Beyond it the client has to wait.
@@ -38,6 +34,8 @@ const EARLY: usize = 1 << 20;
 /// How long the end of the output waits for the exit status. A client that reads it first, and has nothing more to say, closes the
 /// channel, and is then not told any more how the command ended.
 const EOF_AFTER: Duration = Duration::from_millis(500);
+/// What a message takes beside its bytes.
+const MESSAGE: usize = 256;
 /// What Ctrl-C sends where there is a terminal.
 pub(super) const INTERRUPT: u8 = 3;
 
@@ -96,6 +94,10 @@ pub(super) struct Talk {
     /// What was started, for its output.
     running: Option<Running>,
     ended: Ended,
+    /// What the client said while the start waited for people.
+    early: Vec<ChannelMsg>,
+    /// The client will say nothing more, and the target is not told yet.
+    client_eof: bool,
     /// When the client is told that no more output comes, though it is not told yet how it ended.
     eof_due: Option<Instant>,
     /// Transfers that the end has cut off.
@@ -126,6 +128,8 @@ impl Talk {
             stage,
             running: None,
             ended,
+            early: Vec::new(),
+            client_eof: false,
             eof_due: None,
             unfinished: Vec::new(),
             veil: None,
@@ -208,16 +212,17 @@ impl Talk {
         let due = dues.into_iter().chain([eof]).flatten().min();
         tokio::select! {
             biased;
-            came = pipe.step(listen) => came.map(Some),
             done = async { match guard { Some(guard) => guard.step().await, None => std::future::pending().await } } => {
                 done.map(|()| None)
             }
+            came = pipe.step(listen) => came.map(Some),
             () = async { match due { Some(due) => sleep_until(due).await, None => std::future::pending().await } } => Ok(None),
         }
     }
 
     /// Moves what comes from either side. False once the target has closed its channel. Cancel-safe.
     async fn advance(&mut self, record: &mut Record<'_>) -> Result<bool, Broken> {
+        self.guard_notes(record)?;
         match self.step(true).await? {
             Some(Came::Moved) => {}
             None => {
@@ -234,37 +239,11 @@ impl Talk {
                 return timeout(GOODBYE, self.last_words(record)).await.unwrap_or(Err(Broken::Left));
             }
             Some(Came::Client(ChannelMsg::Close)) => return Err(Broken::Left),
-            Some(Came::Client(message)) => {
-                if let ChannelMsg::Data { data } = &message {
-                    record.totals().bytes_in += data.len() as u64;
-                    if let Some(files) = &mut self.files {
-                        files.ask(data);
-                        return Ok(true);
-                    }
-                    if let Some(veil) = &mut self.veil {
-                        veil.typed(Instant::now());
-                    }
-                    if let Some(watched) = &mut self.watched {
-                        watched.typed(data);
-                        return Ok(true);
-                    }
-                }
-                if let (Some(watched), ChannelMsg::WindowChange { col_width, row_height, .. }) =
-                    (&mut self.watched, &message)
-                {
-                    watched.resize(*col_width, *row_height);
-                }
-                if let ChannelMsg::WindowChange { col_width, row_height, .. } = &message {
-                    record.note(&format!("terminal {col_width}x{row_height}"))?;
-                }
-                if is_for_target(&message) {
-                    self.pipe.up(message);
-                }
-            }
+            Some(Came::Client(message)) => self.heard(message, record)?,
             Some(Came::Target(message)) => {
                 self.answered(message, record)?;
                 if self.stage == Stage::Over {
-                    self.pipe.flush().await?;
+                    self.pipe.flush(true).await?;
                     return Ok(false);
                 }
                 record.ready().await?;
@@ -273,15 +252,46 @@ impl Talk {
         Ok(true)
     }
 
-    /// Passes on what the target still says, until it has closed its channel. Cancel-safe.
-    async fn last_words(&mut self, record: &mut Record<'_>) -> Result<bool, Broken> {
-        while self.stage != Stage::Over {
-            if let Some(Came::Target(message)) = self.step(false).await? {
-                self.answered(message, record)?;
+    /// Records what the guard has refused by itself.
+    fn guard_notes(&mut self, record: &mut Record<'_>) -> Result<(), Broken> {
+        let notes = self.guard.as_mut().map(|guard| guard.take_notes()).unwrap_or_default();
+        notes.iter().try_for_each(|note| record.note(note))
+    }
+
+    /// Takes what the client says: for the judge where there is one inside, else for the target.
+    fn heard(&mut self, message: ChannelMsg, record: &mut Record<'_>) -> Result<(), Broken> {
+        if let ChannelMsg::Data { data } = &message {
+            record.totals().bytes_in += data.len() as u64;
+            if let Some(files) = &mut self.files {
+                files.ask(data);
+                return Ok(());
+            }
+            if let Some(veil) = &mut self.veil {
+                veil.typed(Instant::now());
+            }
+            if let Some(watched) = &mut self.watched {
+                watched.typed(data);
+                return Ok(());
             }
         }
-        self.pipe.flush().await?;
-        Ok(false)
+        if let ChannelMsg::WindowChange { col_width, row_height, .. } = &message {
+            if let Some(watched) = &mut self.watched {
+                watched.resize(*col_width, *row_height);
+            }
+            record.note(&format!("terminal {col_width}x{row_height}"))?;
+        }
+        if matches!(message, ChannelMsg::Eof) && (self.files.is_some() || self.watched.is_some()) {
+            // It must not overtake what still waits to be judged.
+            self.client_eof = true;
+        } else if is_for_target(&message) {
+            self.pipe.up(message);
+        }
+        Ok(())
+    }
+
+    /// Takes what the client said while the start was held, now that it is known who judges it.
+    fn heard_early(&mut self, record: &mut Record<'_>) -> Result<(), Broken> {
+        std::mem::take(&mut self.early).into_iter().try_for_each(|message| self.heard(message, record))
     }
 
     /// Records the target's answer and queues it.
@@ -409,39 +419,23 @@ impl Talk {
         }
     }
 
-    /// What runs there ends with the session, even where it would survive its connection (G1).
-    async fn kill(&mut self) {
-        let Some((read, write)) = self.pipe.target() else { return };
-        for (signal, mercy) in [(Sig::TERM, MERCY), (Sig::KILL, MERCY)] {
-            let gone = async { while !matches!(read.wait().await, None | Some(ChannelMsg::Close)) {} };
-            if write.signal(signal).await.is_err() || timeout(mercy, gone).await.is_ok() {
-                return;
-            }
-        }
-        // OpenSSH passes no signal on to a command of root's. Another command of the same connection can.
-        let Ok(channel) = self.upstream.handle.channel_open_session().await else { return };
-        if channel.exec(true, SWEEP).await.is_ok() {
-            let (mut read, _write) = channel.split();
-            while !matches!(read.wait().await, None | Some(ChannelMsg::Close)) {}
-        }
-    }
-
     /// Waits on a hold while nothing runs yet: what the client sends is kept for what it waits for.
     async fn held_at_start(&mut self, kept: &mut usize) -> Result<Option<Gone>, Broken> {
         match self.pipe.step(*kept < EARLY).await? {
             Came::Client(ChannelMsg::Close) => return Ok(Some(Gone::Left)),
             Came::Client(ChannelMsg::Signal { .. }) => return Ok(Some(Gone::Withdrew)),
-            Came::Client(message) => {
-                if let ChannelMsg::Data { data } = &message {
+            Came::Client(message) if is_for_target(&message) => {
+                // A message costs more than its bytes.
+                *kept += MESSAGE;
+                if let ChannelMsg::Data { data } | ChannelMsg::Request { data, .. } = &message {
                     if self.start.terminal.is_some() && data.contains(&INTERRUPT) {
                         return Ok(Some(Gone::Withdrew));
                     }
                     *kept += data.len();
                 }
-                if is_for_target(&message) {
-                    self.pipe.up(message);
-                }
+                self.early.push(message);
             }
+            Came::Client(_) => {}
             Came::Target(_) | Came::Moved => {}
         }
         Ok(None)

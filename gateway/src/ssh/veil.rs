@@ -44,8 +44,8 @@ impl Veil {
     pub(super) fn push(&mut self, errors: bool, bytes: Bytes, now: Instant) -> Bytes {
         if !self.terminal && !errors && !self.binary && is_binary(&bytes) {
             self.binary = true;
-            let [kept, _] = self.flush();
-            return if kept.is_empty() { bytes } else { [kept, bytes].concat().into() };
+            let kept = self.out.flush(&self.scanner, &mut self.hits);
+            return if kept.is_empty() { bytes } else { [kept, bytes.to_vec()].concat().into() };
         }
         if self.binary && !errors {
             return bytes;
@@ -70,6 +70,13 @@ impl Veil {
     /// When [`Self::flush`] is due.
     pub(super) fn due(&self) -> Option<Instant> {
         self.due
+    }
+
+    /// Hides what is to be hidden in a text of ours.
+    pub(super) fn mask(&self, text: String) -> String {
+        let mut bytes = text.into_bytes();
+        self.scanner.mask(&mut bytes);
+        String::from_utf8_lossy(&bytes).into_owned()
     }
 
     /// Whether what comes is passed on as it is.

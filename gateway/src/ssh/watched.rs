@@ -32,8 +32,9 @@ pub(super) enum Next {
     Wait,
     /// This goes to the target.
     Pass(Bytes),
-    /// Somebody has to say whether this may be entered: what it does, and what it says.
-    Judge(Arc<Classified>, String),
+    /// Somebody has to say whether this may be entered: what it does, what it says, and what tells it from others. An answer to a
+    /// line that can't be read is good for that one alone.
+    Judge(Arc<Classified>, String, String),
 }
 
 /// One terminal.
@@ -47,6 +48,8 @@ pub(super) struct Watched {
     reading: Option<Reading>,
     /// What is entered starts a shell, whose prompt is a prompt.
     starts_shell: bool,
+    /// How often Enter was pressed.
+    entries: u64,
     due: Option<Instant>,
 }
 
@@ -63,6 +66,7 @@ impl Watched {
             enter: None,
             reading: None,
             starts_shell: false,
+            entries: 0,
             due: None,
         })
     }
@@ -85,6 +89,11 @@ impl Watched {
     /// Whether more of what is typed is taken.
     pub(super) fn has_room(&self) -> bool {
         self.typed.len() < AHEAD
+    }
+
+    /// Whether nothing that was typed waits.
+    pub(super) fn is_drained(&self) -> bool {
+        self.typed.is_empty() && self.enter.is_none()
     }
 
     /// When to look again, though nothing came.
@@ -117,6 +126,7 @@ impl Watched {
     }
 
     fn entered(&mut self) -> Next {
+        self.entries += 1;
         let reading = self.screen.read(self.since.elapsed());
         if let Reading::Line(Line { text, trust: Trust::Whole, .. }) = &reading
             && text.is_empty()
@@ -131,8 +141,12 @@ impl Watched {
             Reading::Secret { .. } => SECRET.to_owned(),
             Reading::FullScreen => FULL_SCREEN.to_owned(),
         };
+        let raw = match &reading {
+            Reading::Line(_) => text.clone(),
+            Reading::Secret { .. } | Reading::FullScreen => format!("{text} {}", self.entries),
+        };
         self.reading = Some(reading);
-        Next::Judge(classified, text)
+        Next::Judge(classified, text, raw)
     }
 
     fn read(&self, reading: &Reading) -> Arc<Classified> {

@@ -215,6 +215,13 @@ impl Workflows {
         self.admit_token(row).await
     }
 
+    /// Whether what somebody signed in with is still good.
+    pub async fn still(&self, who: &Authenticated) -> Result<(), AuthenticateError> {
+        let Account::Token(id) = who.account() else { return Ok(()) };
+        let row = people::find_token(self.db(), *id).await?.ok_or(AuthenticateError::Unknown)?;
+        self.admit_token(row).await.map(drop)
+    }
+
     /// Whether a token that was shown is good now.
     async fn admit_token(&self, row: TokenRow) -> Result<Authenticated, AuthenticateError> {
         let now = self.now();

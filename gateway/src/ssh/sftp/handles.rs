@@ -293,14 +293,12 @@ impl Transfers {
 /// The handles that a call names, and what they must have been opened for.
 const fn needs<'a>(call: &Call<'a>) -> [Option<(&'a [u8], Need)>; 2] {
     match *call {
-        Call::Close { handle }
-        | Call::Fstat { handle }
-        | Call::Fsetstat { handle, .. }
-        | Call::Fsync { handle }
-        | Call::Fstatvfs { handle } => [Some((handle, Need::Any)), None],
+        Call::Close { handle } | Call::Fstat { handle } | Call::Fsync { handle } | Call::Fstatvfs { handle } => {
+            [Some((handle, Need::Any)), None]
+        }
         Call::Readdir { handle } => [Some((handle, Need::Folder)), None],
         Call::Read { handle, .. } => [Some((handle, Need::Read)), None],
-        Call::Write { handle, .. } => [Some((handle, Need::Write)), None],
+        Call::Write { handle, .. } | Call::Fsetstat { handle, .. } => [Some((handle, Need::Write)), None],
         Call::CopyData { from, to, .. } => [Some((from, Need::Read)), Some((to, Need::Write))],
         Call::Open { .. }
         | Call::Lstat { .. }

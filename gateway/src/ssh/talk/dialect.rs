@@ -5,6 +5,7 @@ use russh::ChannelMsg;
 use tokio::time::{Instant, timeout};
 use workflows::shown::visible;
 
+use super::ends::KILL_WITHIN;
 use super::{GOODBYE, Part, REMINDER, Stage, Talk, Turn, words};
 use crate::checkpoint::Cleared;
 use crate::dialect::{Ask, Broken, Dialect, Gone, Read, Told};
@@ -46,6 +47,7 @@ impl Dialect for Talk {
                 }
                 self.running = Some(Running::new(op, Instant::now()));
                 self.begin().await?;
+                self.heard_early(record)?;
                 // Where nothing more is judged, this is all there is.
                 while !self.is_judged_inside() && self.advance(record).await? {}
                 Ok(())
@@ -62,7 +64,7 @@ impl Dialect for Talk {
                 self.stage = Stage::Over;
                 self.pipe.say(&words(told));
                 self.pipe.finish(NOT_STARTED);
-                timeout(GOODBYE, self.pipe.flush()).await.unwrap_or(Err(Broken::Left))
+                timeout(GOODBYE, self.pipe.flush(true)).await.unwrap_or(Err(Broken::Left))
             }
             Part::Program(_) => {
                 if let Some(guard) = &mut self.guard {
@@ -73,6 +75,8 @@ impl Dialect for Talk {
             Part::Line => {
                 let Some(watched) = &mut self.watched else { return Err(Broken::TargetGone) };
                 let (again, given_up) = (watched.refused(), watched.is_given_up());
+                // It was read before anything was hidden.
+                let again = self.veil.as_ref().map_or(again.clone(), |veil| veil.mask(again));
                 self.interject(&words(told), &again);
                 if let (Some(watched), true) = (&mut self.watched, given_up) {
                     let data = watched.interrupt();
@@ -178,12 +182,15 @@ impl Dialect for Talk {
             }
             self.pipe.finish(NOT_STARTED);
         }
-        let _late = timeout(GOODBYE, self.pipe.flush()).await;
+        if self.running.take().is_some() {
+            self.unfinished.push("not finished: what was started".to_owned());
+        }
         if let Some(guard) = &mut self.guard {
             // INVARIANT: what the grant allowed ends with it (G1); under a guard that is everything that was started.
             let _late = timeout(GOODBYE, guard.end(&told.message)).await;
         }
-        let _late = timeout(GOODBYE, self.kill()).await;
+        let _late = timeout(KILL_WITHIN, self.kill()).await;
+        let _late = timeout(GOODBYE, self.pipe.flush(true)).await;
         self.upstream.close(GOODBYE).await;
     }
 }

@@ -1,11 +1,12 @@
 //! What is judged inside a session that runs: programs under a guard, requests of a file transfer, lines of a watched shell.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use guard::wire::{Origin, Outcome, Question, Verdict};
 use russh::ChannelMsg;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use super::{Part, Talk, Turn};
 use crate::dialect::Broken;
@@ -13,6 +14,9 @@ use crate::record::{Record, Running};
 use crate::seams::Classified;
 use crate::ssh::files::{self, Asked};
 use crate::ssh::{guarded, pipe, watched};
+
+/// How long a program that was let go may take until it runs.
+const STARTS_WITHIN: Duration = Duration::from_secs(10);
 
 impl Talk {
     /// The next thing that has to be judged, of what has come.
@@ -22,7 +26,7 @@ impl Talk {
             self.raw = guarded::raw(&question);
             return Ok(Some(self.inner(classified, Part::Program(question))));
         }
-        while let Some(files) = &mut self.files {
+        while let (Some(files), true) = (&mut self.files, self.pipe.has_room()) {
             match files.next()? {
                 files::Next::More => break,
                 files::Next::Pass(data) => self.pipe.up(ChannelMsg::Data { data }),
@@ -37,12 +41,17 @@ impl Talk {
             match watched.next() {
                 watched::Next::Wait => break,
                 watched::Next::Pass(data) => self.pipe.up(ChannelMsg::Data { data }),
-                watched::Next::Judge(classified, text) => {
+                watched::Next::Judge(classified, text, raw) => {
                     self.text = text.into();
-                    self.raw = self.text.clone();
+                    self.raw = raw.into();
                     return Ok(Some(self.turn(classified, Part::Line)));
                 }
             }
+        }
+        let drained = self.files.as_ref().is_none_or(|files| files.is_drained())
+            && self.watched.as_ref().is_none_or(|watched| watched.is_drained());
+        if drained && std::mem::take(&mut self.client_eof) {
+            self.pipe.up(ChannelMsg::Eof);
         }
         Ok(None)
     }
@@ -90,6 +99,7 @@ impl Talk {
         let running = Running::new(op, Instant::now());
         let Some(guard) = &mut self.guard else { return Err(Broken::TargetGone) };
         guard.answer(Verdict::Go, "");
+        let until = Instant::now() + STARTS_WITHIN;
         let outcome = loop {
             let Some(guard) = &self.guard else { return Err(Broken::TargetGone) };
             if question.origin != Origin::Guard {
@@ -98,7 +108,11 @@ impl Talk {
             if let Some(outcome) = guard.followed() {
                 break Some(outcome);
             }
-            if !self.advance(record).await? {
+            let Ok(goes_on) = timeout_at(until, self.advance(record)).await else {
+                // Nobody says what became of it: whoever asked was not the guard, or it is away.
+                break Some(Outcome::Gone);
+            };
+            if !goes_on? {
                 break Some(Outcome::Gone);
             }
         };

@@ -271,7 +271,8 @@ fn a_handle_does_what_it_was_opened_for_and_no_more() {
     let read = |handle: &[u8]| packet(5, 4, &[&text(handle), &[0; 8], &[0, 0, 0, 4]]);
     let write = |handle: &[u8]| packet(6, 4, &[&text(handle), &[0; 8], &text(b"x")]);
     let list = |handle: &[u8]| packet(12, 4, &[&text(handle)]);
-    for refused in [read(b"w"), read(b"d"), write(b"r"), write(b"d"), list(b"r"), list(b"w")] {
+    let set = |handle: &[u8]| packet(10, 4, &[&text(handle), &[0, 0, 0, 4], &[0, 0, 1, 0xa4]]);
+    for refused in [read(b"w"), read(b"d"), write(b"r"), write(b"d"), list(b"r"), list(b"w"), set(b"r"), set(b"d")] {
         let look = talk.ask(&refused);
         assert!(matches!(look, Ok(Look::Refuse(Code::DENIED, _))), "{refused:?} is {look:?}");
     }
