@@ -6,6 +6,7 @@
 //! store that fails, before or after it was made; there the process lives on and has to come to the same end.
 
 mod check;
+mod guild;
 mod story;
 
 use std::fs;
@@ -23,10 +24,11 @@ use tokio::sync::{Notify, Semaphore, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
-use workflows::Faults;
+use workflows::clock::Clock;
 use workflows::engine::Filter;
 use workflows::identity::{Chat, ChatUser};
 use workflows::secret::Secret;
+use workflows::{Faults, Workflows};
 
 use super::office::{CHANNEL, user};
 use crate::slack::{Channel, FakeSlack, TEAM, User};
@@ -105,7 +107,8 @@ struct Seen {
 impl Seen {
     /// Whether the world stops at this step.
     fn step(&self, step: &str, stop: Stop) -> bool {
-        let idle = READS.iter().any(|read| step.starts_with(read)) && step.ends_with("is done");
+        let reads = step.starts_with("GET ") || READS.iter().any(|read| step.starts_with(read));
+        let idle = reads && step.ends_with("is done");
         if idle || !self.counts.load(Ordering::Relaxed) {
             return false;
         }
@@ -133,15 +136,76 @@ impl Drop for Seen {
     }
 }
 
+/// The real process of one life.
+struct Server {
+    config: PathBuf,
+    seen: Arc<Seen>,
+    port: watch::Sender<u16>,
+    end: CancellationToken,
+}
+
+impl Server {
+    fn new(config: PathBuf, seen: Arc<Seen>) -> Self {
+        Self { config, seen, port: watch::Sender::new(0), end: CancellationToken::new() }
+    }
+
+    /// Runs until it was killed, or its life ends.
+    async fn process(&self) {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_countersign"))
+            .args(["serve", "--config"])
+            .arg(&self.config)
+            .env("NO_COLOR", "1")
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (tell, mut log) = mpsc::unbounded_channel();
+        let errors = BufReader::new(child.stderr.take().unwrap());
+        std::thread::spawn(move || errors.lines().map_while(Result::ok).try_for_each(|line| tell.send(line)));
+        *self.seen.child.lock().unwrap() = Some(child);
+        let port = loop {
+            let line = timeout(PATIENCE, log.recv()).await.expect("it starts").expect("it starts");
+            if let Some((_, rest)) = line.split_once("PostgreSQL on 127.0.0.1:") {
+                break rest.split(',').next().unwrap().parse().unwrap();
+            }
+        };
+        self.port.send_replace(port);
+        tokio::select! {
+            () = self.seen.ended.notified() => return,
+            () = self.end.cancelled() => {}
+        }
+        let Some(mut child) = self.seen.child.lock().unwrap().take() else { return };
+        drop(Command::new("kill").args(["-TERM", &child.id().to_string()]).status());
+        let ended = tokio::task::spawn_blocking(move || child.wait());
+        timeout(PATIENCE, ended).await.expect("it ends").unwrap().unwrap();
+    }
+
+    /// Its store, with nothing around.
+    async fn store(&self, clock: Clock) -> Workflows {
+        let config = Config::load(&self.config).unwrap_or_else(|error| panic!("{error}"));
+        let engine = workflows::Config {
+            store: config.store,
+            keys: config.keys,
+            recordings: config.recordings,
+            policy: config.policy,
+            faults: Faults::default(),
+        };
+        Workflows::open(engine, clock).await.unwrap()
+    }
+
+    fn verify(&self) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
+        let verified = command.args(["audit", "verify", "--config"]).arg(&self.config).output().unwrap();
+        assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
+    }
+}
+
 struct Life {
     number: usize,
     stop: Stop,
     _folder: TempDir,
-    config: PathBuf,
     slack: FakeSlack,
-    seen: Arc<Seen>,
-    port: watch::Sender<u16>,
-    end: CancellationToken,
+    server: Server,
     faults: Faults,
 }
 
@@ -177,59 +241,28 @@ impl Life {
             Stop::Commit(n, after) => Faults::nth_commit(n, after),
             Stop::Nowhere | Stop::At(_) => Faults::default(),
         };
-        let (port, end) = (watch::Sender::new(0), CancellationToken::new());
-        Self { number, stop, _folder: folder, config, slack, seen, port, end, faults }
+        Self { number, stop, _folder: folder, slack, server: Server::new(config, seen), faults }
     }
 
     /// Runs the server, and again whenever it ended, until the end of this life.
     async fn serve(&self) {
         let mut faults = self.faults.clone();
-        while !self.end.is_cancelled() {
+        while !self.server.end.is_cancelled() {
             match self.stop {
                 Stop::Commit(..) => self.inside(std::mem::take(&mut faults)).await,
-                Stop::Nowhere | Stop::At(_) => self.process().await,
+                Stop::Nowhere | Stop::At(_) => self.server.process().await,
             }
         }
-    }
-
-    async fn process(&self) {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_countersign"))
-            .args(["serve", "--config"])
-            .arg(&self.config)
-            .env("NO_COLOR", "1")
-            .stdin(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let (tell, mut log) = mpsc::unbounded_channel();
-        let errors = BufReader::new(child.stderr.take().unwrap());
-        std::thread::spawn(move || errors.lines().map_while(Result::ok).try_for_each(|line| tell.send(line)));
-        *self.seen.child.lock().unwrap() = Some(child);
-        let port = loop {
-            let line = timeout(PATIENCE, log.recv()).await.expect("it starts").expect("it starts");
-            if let Some((_, rest)) = line.split_once("PostgreSQL on 127.0.0.1:") {
-                break rest.split(',').next().unwrap().parse().unwrap();
-            }
-        };
-        self.port.send_replace(port);
-        tokio::select! {
-            () = self.seen.ended.notified() => return,
-            () = self.end.cancelled() => {}
-        }
-        let Some(mut child) = self.seen.child.lock().unwrap().take() else { return };
-        drop(Command::new("kill").args(["-TERM", &child.id().to_string()]).status());
-        let ended = tokio::task::spawn_blocking(move || child.wait());
-        timeout(PATIENCE, ended).await.expect("it ends").unwrap().unwrap();
     }
 
     async fn inside(&self, faults: Faults) {
-        let config = Config::load(&self.config).unwrap_or_else(|error| panic!("{error}"));
+        let config = Config::load(&self.server.config).unwrap_or_else(|error| panic!("{error}"));
         let (tell, told) = oneshot::channel();
         let parts = Parts { faults, ready: Some(tell), ..Parts::real() };
         let mut serving = JoinSet::new();
-        serving.spawn(serve(config, parts, self.end.clone()));
+        serving.spawn(serve(config, parts, self.server.end.clone()));
         if let Ok(ready) = told.await {
-            self.port.send_replace(ready.postgres.port());
+            self.server.port.send_replace(ready.postgres.port());
         }
         // A start that failed, or a part that gave up, is started again by whatever looks after services.
         drop(serving.join_next().await);
@@ -237,7 +270,7 @@ impl Life {
 
     /// Whether the world has stopped where it was to.
     fn is_stopped(&self) -> bool {
-        self.seen.killed.lock().unwrap().is_some() || self.faults.left().is_some_and(|left| left <= 0)
+        self.server.seen.killed.lock().unwrap().is_some() || self.faults.left().is_some_and(|left| left <= 0)
     }
 
     /// When it stopped.
@@ -245,7 +278,7 @@ impl Life {
         while !self.is_stopped() {
             sleep(Duration::from_millis(50)).await;
         }
-        self.seen.killed.lock().unwrap().unwrap_or_else(Instant::now)
+        self.server.seen.killed.lock().unwrap().unwrap_or_else(Instant::now)
     }
 
     /// Looks until it is there.
@@ -261,7 +294,7 @@ impl Life {
     }
 
     fn told(&self) -> String {
-        let steps = self.seen.steps.lock().unwrap();
+        let steps = self.server.seen.steps.lock().unwrap();
         let at = match self.stop {
             Stop::At(at) => steps.get(at - 1).cloned().unwrap_or_default(),
             Stop::Nowhere | Stop::Commit(..) => String::new(),
@@ -290,7 +323,7 @@ async fn live(from: &Beginning, number: usize, stop: Stop) -> Told {
     let life = Life::begin(from, number, stop).await;
     let told = async {
         life.slack.until_connected(1).await;
-        life.seen.counts.store(true, Ordering::Relaxed);
+        life.server.seen.counts.store(true, Ordering::Relaxed);
         let story = life.story(from);
         tokio::pin!(story);
         let stopped = tokio::select! {
@@ -309,13 +342,13 @@ async fn live(from: &Beginning, number: usize, stop: Stop) -> Told {
             assert!(Instant::now() < until, "notices stay open; {}", life.told());
             sleep(Duration::from_millis(200)).await;
         }
-        life.end.cancel();
+        life.server.end.cancel();
     };
     tokio::join!(life.serve(), told);
     life.check(from).await;
     let left = life.faults.left().unwrap_or_default();
     let stopped = life.is_stopped();
-    let steps = life.seen.steps.lock().unwrap().len();
+    let steps = life.server.seen.steps.lock().unwrap().len();
     Told { steps, commits: NEVER - left, stopped }
 }
 

@@ -38,6 +38,20 @@ enum Who {
 }
 
 pub async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    let segments: Vec<String> =
+        request.uri().path().trim_matches('/').split('/').skip(2).map(str::to_owned).collect();
+    let (step, ..) = named(request.method().as_str(), &segments);
+    if shared.stops_at(&format!("{step} arrives")) {
+        // Whoever asked is gone, and this goes nowhere.
+        return plain(503, &[], Body::empty());
+    }
+    let response = heard(&shared, request).await;
+    // Nobody hears it either, if the world stops here.
+    shared.stops_at(&format!("{step} is done"));
+    response
+}
+
+async fn heard(shared: &Shared, request: Request) -> Response {
     let (down, latency) = shared.read(|world| (world.down, world.latency));
     if !latency.is_zero() {
         tokio::time::sleep(latency).await;
@@ -51,17 +65,17 @@ pub async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Resp
     let path = head.uri.path().trim_matches('/').to_owned();
     let query = pairs(head.uri.query().unwrap_or_default().as_bytes());
     if let Some(file) = path.strip_prefix("attachments/") {
-        return attachment(&shared, file);
+        return attachment(shared, file);
     }
     if path.ends_with("oauth2/authorize") && head.method == "GET" {
-        return oauth::authorize(&shared, &query);
+        return oauth::authorize(shared, &query);
     }
     let Some(route) = path.strip_prefix("api/v10/") else { return finish(&Err(Refusal::not_found()), &[]) };
     let segments = route.split('/').map(str::to_owned).collect::<Vec<_>>();
     let (route, bucket, exempt) = named(head.method.as_str(), &segments);
     let kind = text(&head.headers, "content-type");
     if route == "POST /oauth2/token" {
-        return oauth::token(&shared, &kind, &text(&head.headers, "authorization"), &body);
+        return oauth::token(shared, &kind, &text(&head.headers, "authorization"), &body);
     }
     let form = Form::read(&kind, &body);
     let said = form.as_ref().map(|form| form.json.clone()).unwrap_or_default();

@@ -24,7 +24,7 @@ mod views;
 mod world;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use axum::Router;
@@ -46,13 +46,22 @@ use world::id_of;
 /// How long a test waits for anything.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Told of each step; true where the world stops there.
+type Witness = Box<dyn Fn(&str) -> bool + Send + Sync>;
+
 /// What the servers and the tests share.
 pub struct Shared {
     world: Mutex<World>,
     changed: watch::Sender<u64>,
+    witness: OnceLock<Witness>,
 }
 
 impl Shared {
+    /// Whether the world stops at this step.
+    fn stops_at(&self, step: &str) -> bool {
+        self.witness.get().is_some_and(|witness| witness(step))
+    }
+
     pub fn read<T>(&self, look: impl FnOnce(&World) -> T) -> T {
         look(&self.world.lock().expect("no panic"))
     }
@@ -93,8 +102,8 @@ impl FakeDiscord {
         let gateway = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let base = format!("http://{}", rest.local_addr().expect("bound"));
         let socket_url = format!("ws://{}", gateway.local_addr().expect("bound"));
-        let shared =
-            Arc::new(Shared { world: Mutex::new(setting::world(base, socket_url)), changed: watch::Sender::new(0) });
+        let world = Mutex::new(setting::world(base, socket_url));
+        let shared = Arc::new(Shared { world, changed: watch::Sender::new(0), witness: OnceLock::new() });
         let mut tasks = JoinSet::new();
         let router = Router::new().fallback(api::answer).with_state(Arc::clone(&shared));
         tasks.spawn(async move { drop(axum::serve(rest, router).await) });
@@ -110,6 +119,11 @@ impl FakeDiscord {
     /// Changes anything. For what has no word of its own.
     pub fn change<T>(&self, act: impl FnOnce(&mut World) -> T) -> T {
         self.shared.change(act)
+    }
+
+    /// From now on each call is told before it happens (`… arrives`) and after it did (`… is done`).
+    pub fn witness(&self, witness: impl Fn(&str) -> bool + Send + Sync + 'static) {
+        assert!(self.shared.witness.set(Box::new(witness)).is_ok(), "there is one already");
     }
 
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {

@@ -1,29 +1,18 @@
 //! What has to be true in the end, whatever happened: Slack and the store tell the same, and each thing once.
 
-use std::process::Command;
-
 use serde_json::Value;
+use workflows::Workflows;
 use workflows::clock::{Clock, Span};
 use workflows::request::{Request, State, What};
-use workflows::{Faults, Workflows};
 
 use super::super::office::{CHANNEL, user};
 use super::{ALL, Beginning, Life, PEOPLE};
-use countersign::config::Config;
 
 impl Life {
     /// The store, a minute later and without the server: no claim is younger.
     pub(super) async fn store(&self) -> Workflows {
-        let config = Config::load(&self.config).unwrap_or_else(|error| panic!("{error}"));
-        let engine = workflows::Config {
-            store: config.store,
-            keys: config.keys,
-            recordings: config.recordings,
-            policy: config.policy,
-            faults: Faults::default(),
-        };
         let (clock, _hand) = Clock::manual(Clock::System.now().plus(Span::minutes(1)));
-        Workflows::open(engine, clock).await.unwrap()
+        self.server.store(clock).await
     }
 
     pub(super) async fn check(&self, from: &Beginning) {
@@ -45,12 +34,7 @@ impl Life {
         assert!(1 <= ran && ran <= spent, "{ran} ran by {spent} approvals; {}", self.told());
         self.check_cards(&store, &requests).await;
         self.check_answers();
-        let verified = Command::new(env!("CARGO_BIN_EXE_countersign"))
-            .args(["audit", "verify", "--config"])
-            .arg(&self.config)
-            .output()
-            .unwrap();
-        assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
+        self.server.verify();
     }
 
     /// Each thing has one card in a place, and only what is open has buttons.

@@ -76,7 +76,7 @@ impl Life {
         let (mut pressed, until) = (Vec::new(), Instant::now() + PATIENCE);
         let mut refused = self.refusals("linus");
         loop {
-            let way = format!("host=127.0.0.1 port={} user=ada dbname=orders-prod", *self.port.borrow());
+            let way = format!("host=127.0.0.1 port={} user=ada dbname=orders-prod", *self.server.port.borrow());
             let mut psql = tokio::process::Command::new(from.world.postgres.program("psql"));
             psql.args(["-X", "-d", &way, "-c", &format!("UPDATE life_{} SET n = n + 1", self.number)]);
             psql.env("PGPASSWORD", from.token.reveal()).stdin(Stdio::null()).kill_on_drop(true);
