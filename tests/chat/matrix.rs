@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use workflows::clock::{ManualClock, Span};
 
+use super::promises::{ask, hostile, shows_all};
 use crate::world::{Start, World, going_clock};
 use homeserver::{Homeserver, Person, until};
 
@@ -204,4 +205,32 @@ async fn asked_agreed_held_countersigned_denied_and_ended_in_matrix() {
     let (said, entered) = company.world.run("ada", &["-c", "SELECT 1"]).await;
     assert!(!entered && said.contains("FATAL"), "{said}");
     assert_eq!(company.world.server("SELECT count(*) FROM orders"), "3");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn g9_hostile_characters_are_shown_and_not_obeyed_in_matrix() {
+    if !homeserver::is_there().await {
+        eprintln!("skipped: there is no Synapse in target/drivers; `.ci/setup drivers` brings it");
+        return;
+    }
+    let company = Company::open().await;
+    let (ada, linus) = (company.person("ada").id.clone(), company.person("linus").id.clone());
+    let own = format!("@room {ada} https://matrix.to/#/{ada} <a href=\"https://evil.example\">{ada}</a>");
+    ask(&company.world, format!("{} ; {own}", hostile())).await;
+    let card = company.card("ada wants WRITE").await;
+    shows_all(&card.body);
+    let event = company.person("linus").event(&company.room, &card.id).await;
+    let content = &event["content"];
+    let (body, html) = (content["body"].as_str().expect("a text"), content["formatted_body"].as_str().expect("HTML"));
+    // What clients make links and mentions of by themselves is kept apart by what does not show, or stands in a block of code.
+    let (before, rest) = html.split_once("<pre><code>").expect("a block of code");
+    let (block, after) = rest.split_once("</code></pre>").expect("its end");
+    assert!(!block.contains('<'), "{block}");
+    for live in ["<a ", "https://", "@room", "@everyone", ada.as_str()] {
+        let plain = live == "<a " || !body.contains(live);
+        assert!(plain && !before.contains(live) && !after.contains(live), "{live} in {content}");
+    }
+    let called = content["m.mentions"]["user_ids"].as_array().cloned().unwrap_or_default();
+    assert!(!called.contains(&json!(ada)) && called.iter().all(|one| *one == json!(linus)), "{content}");
+    assert!(content["m.mentions"].get("room").is_none(), "{content}");
 }

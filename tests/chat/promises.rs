@@ -126,11 +126,11 @@ const HOSTILE: [(&str, &str); 8] = [
     ("``` `x` ```", "x"),
 ];
 
-fn hostile() -> String {
+pub(super) fn hostile() -> String {
     HOSTILE.iter().map(|(text, _)| *text).collect::<Vec<_>>().join(" ; ")
 }
 
-fn shows_all(text: &str) {
+pub(super) fn shows_all(text: &str) {
     for (raw, shown) in HOSTILE {
         assert!(text.contains(shown), "{raw:?} is shown as {shown:?} in {text:?}");
     }
@@ -140,7 +140,7 @@ fn shows_all(text: &str) {
     }
 }
 
-async fn ask(world: &World, why: String) {
+pub(super) async fn ask(world: &World, why: String) {
     let target = "orders-prod".parse().expect("a name");
     let span = workflows::clock::Span::hours(1);
     let ask = AccessAsk { target, access: Access::Write, span, why, emergency: false };
