@@ -169,7 +169,9 @@ async fn live(from: &Beginning, stop: Stop) -> (usize, bool) {
         seen.counts.store(true, Ordering::Relaxed);
         life.story().await;
         // What was claimed by the dead is taken up again, and whatever comes twice has come.
-        sleep_until(killed().map_or_else(Instant::now, |at| at + TAKEN_UP)).await;
+        // Where nobody died, the answer to the last press is still on its way.
+        let settled = Instant::now() + Duration::from_secs(5);
+        sleep_until(killed().map_or(settled, |at| settled.max(at + TAKEN_UP))).await;
         let store = life.server.store(Clock::System).await;
         let until = Instant::now() + PATIENCE;
         while store.counts().await.unwrap().1 > 0 {
@@ -194,10 +196,14 @@ async fn killed_at_any_call_to_discord_nothing_is_lost_and_nothing_comes_twice()
     let from = Arc::new(Beginning::make().await);
     let (steps, _) = live(&from, Stop::Nowhere).await;
     assert!((10..100).contains(&steps), "{steps}");
-    let mut lives = JoinSet::new();
+    // A start has to be connected in the time that any test waits for.
+    let (mut lives, places) = (JoinSet::new(), Arc::new(Semaphore::new(20)));
     for at in 1..=steps {
-        let from = Arc::clone(&from);
-        lives.spawn(async move { live(&from, Stop::At(at)).await.1 });
+        let (from, places) = (Arc::clone(&from), Arc::clone(&places));
+        lives.spawn(async move {
+            let _place = places.acquire_owned().await.unwrap();
+            live(&from, Stop::At(at)).await.1
+        });
     }
     let mut stopped = 0;
     while let Some(ended) = lives.join_next().await {
