@@ -369,7 +369,7 @@ session("python", BASH,
         ("keys", "\r", "doubtful OtherPrompt"),
         ("keys", "\x04", "doubtful OtherPrompt"),
         ("keys", "echo back\r", "whole echo back"),
-        env={**PROMPT, "PATH": "/root/.pyenv/versions/3.11.7/bin:/usr/bin:/bin"})
+        env={**PROMPT, "PATH": "/usr/local/bin:/usr/bin:/bin"})
 
 session("full-screen", BASH,
         ("keys", "echo text > f; less f\r", "whole echo text > f; less f"), ("wait", 0.3),
