@@ -286,11 +286,12 @@ impl Session {
                 }
                 Status::Stopped { signal: _, event: libc::PTRACE_EVENT_EXEC } => self.became(pid)?,
                 Status::Stopped { signal, event } => {
-                    // Its exec failed: success would have stopped it as the new program before.
-                    let signal = if event == libc::PTRACE_EVENT_STOP { 0 } else { signal };
-                    let _gone = sys::detach(pid, signal);
+                    // Its exec failed: success would have stopped it as the new program before. Whoever is killed never came so far.
+                    let killed = event == libc::PTRACE_EVENT_EXIT
+                        && !sys::event_message(pid).is_ok_and(|status| libc::WIFEXITED(status));
+                    let _gone = sys::detach(pid, if event == 0 { signal } else { 0 });
                     if let Some(traced) = self.traced.remove(&pid) {
-                        self.followed(traced.nonce, Outcome::Failed)?;
+                        self.followed(traced.nonce, if killed { Outcome::Gone } else { Outcome::Failed })?;
                     }
                 }
             }
