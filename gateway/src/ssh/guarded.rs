@@ -221,9 +221,10 @@ impl Guard {
             // It was refused on the spot, and nothing ran.
             Frame::Refused { pid, program, reason } => {
                 let (program, reason) = (visible(&String::from_utf8_lossy(&program)), visible(&reason));
-                if self.notes.len() < WAITING {
-                    self.notes.push(format!("refused by the guard: {program} (process {pid}): {reason}"));
+                if self.notes.len() >= WAITING {
+                    return Err(Broken::too_large("too many refusals wait to be recorded", ""));
                 }
+                self.notes.push(format!("refused by the guard: {program} (process {pid}): {reason}"));
             }
             Frame::Ended(_) => self.ended = true,
             Frame::Answer(_) | Frame::End(_) | Frame::Pong(_) => {

@@ -100,6 +100,7 @@ impl Talk {
         let Some(guard) = &mut self.guard else { return Err(Broken::TargetGone) };
         guard.answer(Verdict::Go, "");
         let until = Instant::now() + STARTS_WITHIN;
+        let mut untold = false;
         let outcome = loop {
             let Some(guard) = &self.guard else { return Err(Broken::TargetGone) };
             if question.origin != Origin::Guard {
@@ -109,14 +110,15 @@ impl Talk {
                 break Some(outcome);
             }
             let Ok(goes_on) = timeout_at(until, self.advance(record)).await else {
-                // Nobody says what became of it: whoever asked was not the guard, or it is away.
-                break Some(Outcome::Gone);
+                untold = true;
+                break None;
             };
             if !goes_on? {
                 break Some(Outcome::Gone);
             }
         };
         let (tag, error) = match outcome {
+            None if untold => ("unknown", Some("the guard did not say what became of it")),
             None | Some(Outcome::Started) => ("started", None),
             Some(Outcome::Failed) => ("failed", Some("the kernel did not start it")),
             Some(Outcome::Gone) => ("gone", None),
