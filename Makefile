@@ -37,6 +37,7 @@ test:
 	else \
 		set -ex; cargo test --workspace --no-fail-fast $(ARGS); \
 	fi
+	cargo run --quiet -- --version    # as `make demo` runs it
 
 check:
 	@.ci/setup build lint
