@@ -42,6 +42,14 @@ async fn a_held_command_waits_for_people_and_keeps_its_input() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_grant_it_says_once_how_to_ask_for_one() {
+    let host = Host::start().await;
+    let (out, told, code) = host.run("true").await;
+    assert_eq!((out.as_str(), code), ("", Some(126)));
+    assert_eq!(told.matches("countersign request web-1").count(), 1, "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_denied_command_never_runs() {
     let host = Host::start().await;
     host.grant(Span::hours(1)).await;

@@ -63,9 +63,7 @@ async fn admit(
     let workflows = &shared.workflows;
     // A connection may be older than what was revoked meanwhile.
     workflows.still(who).await.map_err(|error| error.told())?;
-    let admission = Box::pin(workflows.admit(who, target)).await.map_err(|error| {
-        format!("{}\nask for access: countersign request {target} --for 1h --because …", error.told())
-    })?;
+    let admission = Box::pin(workflows.admit(who, target)).await.map_err(|error| error.told())?;
     let (target, access) = (Arc::clone(admission.target()), admission.access());
     if target.protocol != Protocol::Ssh {
         return Err(format!("{} is reached over {}, not over ssh", target.name, target.protocol.as_str()));
