@@ -276,27 +276,30 @@ impl Session {
     fn statuses(&mut self) -> Result<(), End> {
         while let Some((pid, status)) = sys::wait_any() {
             match status {
-                Status::Ended(status) => {
-                    if let Some(traced) = self.traced.remove(&pid) {
-                        self.followed(traced.nonce, Outcome::Gone)?;
-                    }
-                    if pid == self.parts.shell {
-                        return Err(End::Shell(status));
-                    }
-                }
                 Status::Stopped { signal: _, event: libc::PTRACE_EVENT_EXEC } => self.became(pid)?,
                 Status::Stopped { signal, event } => {
-                    // Its exec failed: success would have stopped it as the new program before. Whoever is killed never came so far.
-                    let killed = event == libc::PTRACE_EVENT_EXIT
-                        && !sys::event_message(pid).is_ok_and(|status| libc::WIFEXITED(status));
-                    let _gone = sys::detach(pid, if event == 0 { signal } else { 0 });
-                    if let Some(traced) = self.traced.remove(&pid) {
-                        self.followed(traced.nonce, if killed { Outcome::Gone } else { Outcome::Failed })?;
-                    }
+                    // Its exec failed: success would have stopped it as the new program before.
+                    let signal = if event == libc::PTRACE_EVENT_STOP { 0 } else { signal };
+                    let _gone = sys::detach(pid, signal);
+                    self.never_began(pid, Outcome::Failed)?;
                 }
+                // It was so quick to leave after its exec had failed that the stop did not reach it.
+                Status::Exited(_) => self.never_began(pid, Outcome::Failed)?,
+                Status::Killed(_) => self.never_began(pid, Outcome::Gone)?,
+            }
+            if let (true, Some(status)) = (pid == self.parts.shell, status.at_end()) {
+                return Err(End::Shell(status));
             }
         }
         Ok(())
+    }
+
+    /// An attached one goes on or ends without having become the program that it asked for.
+    fn never_began(&mut self, pid: i32, outcome: Outcome) -> Result<(), End> {
+        match self.traced.remove(&pid) {
+            Some(traced) => self.followed(traced.nonce, outcome),
+            None => Ok(()),
+        }
     }
 
     /// A process is another program now, and has not run any of it.

@@ -107,7 +107,7 @@ fn keep_watch(guard: i32, watched: &OwnedFd, ends: &Ends) -> u8 {
         let mut left = if alive == Ok(0) { LEAVING } else { Duration::ZERO };
         loop {
             while let Some((pid, status)) = sys::wait_any() {
-                if let (true, Status::Ended(status)) = (pid == guard, status) {
+                if let (true, Some(status)) = (pid == guard, status.at_end()) {
                     tree::end();
                     return u8::try_from(status).unwrap_or(CUT_OFF);
                 }

@@ -28,10 +28,23 @@ pub(crate) fn fork() -> io::Result<Forked> {
 /// What `waitpid` tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Status {
-    /// It ended, with what a shell would call its status.
-    Ended(u32),
+    /// It ended by itself, with this status.
+    Exited(u32),
+    /// This signal ended it.
+    Killed(u32),
     /// It stopped, because of this signal and with this event of ptrace (0: the signal itself).
     Stopped { signal: i32, event: i32 },
+}
+
+impl Status {
+    /// What a shell would call it, once it has ended.
+    pub(crate) fn at_end(self) -> Option<u32> {
+        match self {
+            Self::Exited(status) => Some(status),
+            Self::Killed(signal) => Some(128 + signal),
+            Self::Stopped { .. } => None,
+        }
+    }
 }
 
 /// The next child or traced process that has something to tell. `None`: there is none now, or none at all.
@@ -47,10 +60,10 @@ pub(crate) fn wait_any() -> Option<(i32, Status)> {
             return None;
         }
         if libc::WIFEXITED(raw) {
-            return Some((pid, Status::Ended(libc::WEXITSTATUS(raw) as u32)));
+            return Some((pid, Status::Exited(libc::WEXITSTATUS(raw) as u32)));
         }
         if libc::WIFSIGNALED(raw) {
-            return Some((pid, Status::Ended(128 + libc::WTERMSIG(raw) as u32)));
+            return Some((pid, Status::Killed(libc::WTERMSIG(raw) as u32)));
         }
         if libc::WIFSTOPPED(raw) {
             return Some((pid, Status::Stopped { signal: libc::WSTOPSIG(raw), event: raw >> 16 }));

@@ -9,10 +9,10 @@ fn ptrace(request: libc::c_uint, pid: i32, data: libc::c_ulong) -> io::Result<()
     done(unsafe { libc::ptrace(request, pid, 0_usize, data) }).map(drop)
 }
 
-/// Attaches without stopping it. It will stop when it has become another program or is about to exit, and dies if the guard does first.
+/// Attaches without stopping it. It will stop when it has become another program, and dies if the guard does first. It may not
+/// stop at its exit as well: one that is killed together with the guard would wait there for a tracer that is gone.
 pub(crate) fn seize(tid: i32) -> io::Result<()> {
-    let events = libc::PTRACE_O_TRACEEXEC | libc::PTRACE_O_TRACEEXIT | libc::PTRACE_O_EXITKILL;
-    ptrace(libc::PTRACE_SEIZE, tid, events as libc::c_ulong)
+    ptrace(libc::PTRACE_SEIZE, tid, (libc::PTRACE_O_TRACEEXEC | libc::PTRACE_O_EXITKILL) as libc::c_ulong)
 }
 
 /// Makes it stop on its way out of the kernel, if it has not stopped as another program before.
@@ -25,8 +25,7 @@ pub(crate) fn detach(tid: i32, signal: i32) -> io::Result<()> {
     ptrace(libc::PTRACE_DETACH, tid, signal as libc::c_ulong)
 }
 
-/// At the stop of an exec: the thread that called it, which then took the process's own number. At the stop of an exit: the
-/// status that it will leave, as wait(2) tells it.
+/// At the stop of an exec: the thread that called it, which then took the process's own number.
 pub(crate) fn event_message(tid: i32) -> io::Result<i32> {
     let mut message: libc::c_ulong = 0;
     // SAFETY: the kernel writes one long to a valid place.
