@@ -578,6 +578,8 @@ pub struct PendingChannelOpen {
     pub(crate) packet_size: u32,
     pub(crate) channel_ref: channels::ChannelRef,
     pub(crate) channel_params: ChannelParams,
+    /// What a refusal says, instead of the reason's own words.
+    pub(crate) description: Option<String>,
 }
 
 /// A handle passed to channel-open callbacks that the handler uses to
@@ -610,6 +612,14 @@ impl<M: Send> ChannelOpenHandleInner<M> {
         if let Some(pending) = self.inner.take() {
             let _ = self.sender.send((self.make_msg)(pending, Ok(())));
         }
+    }
+
+    /// Reject the channel open request with a reason, and say why in words of one's own.
+    pub async fn reject_because(mut self, reason: ChannelOpenFailure, words: String) {
+        if let Some(pending) = self.inner.as_mut() {
+            pending.description = Some(words);
+        }
+        self.reject(reason).await;
     }
 
     /// Reject the channel open request with a reason.
