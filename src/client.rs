@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use console::Problem;
 use console::documents::{
-    AuditPage, Certificate, CertificateBody, Grant, GrantList, Request, RequestList, Session, SessionList, Target,
-    TargetList, Token, TokenList, WhoAmI,
+    AuditPage, BindBody, BoundKey, Certificate, CertificateBody, Grant, GrantList, Request, RequestList, Session,
+    SessionList, SshKey, SshKeyList, Target, TargetList, Token, TokenList, WhoAmI,
 };
 use reqwest::{Method, RequestBuilder, Response, Url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use workflows::id::{GrantId, RequestId, SessionId, TokenId};
+use workflows::id::{GrantId, KeyId, RequestId, SessionId, TokenId};
 use workflows::secret::Secret;
 use workflows::target::TargetName;
 
@@ -84,6 +84,24 @@ impl Client {
     /// A certificate for SSH.
     pub async fn certificate(&self, body: &CertificateBody) -> Result<Certificate, Failure> {
         self.post("/v1/certificates", body).await
+    }
+
+    /// Binds a public key to the caller.
+    pub async fn bind_key(&self, body: &BindBody) -> Result<BoundKey, Failure> {
+        self.post("/v1/ssh-keys", body).await
+    }
+
+    /// The caller's own public keys.
+    pub async fn ssh_keys(&self) -> Result<Vec<SshKey>, Failure> {
+        Ok(self.get::<SshKeyList>("/v1/ssh-keys", &[]).await?.keys)
+    }
+
+    /// The key that was named, whole or abbreviated.
+    pub async fn key_id(&self, given: &str) -> Result<KeyId, Failure> {
+        match ids::whole(given) {
+            Some(id) => Ok(id),
+            None => ids::among(given, KeyId::PREFIX, self.ssh_keys().await?.iter().map(|one| one.id)),
+        }
     }
 
     /// The host of the API.

@@ -176,6 +176,10 @@ impl Certify for Signs {
         self.0.sign(&gateway::ssh::Wanted { key, identity, person, token, target, from, until })
     }
 
+    fn proved(&self, key: &str, words: &str, signature: &str) -> Result<String, String> {
+        self.0.proved(key, words, signature)
+    }
+
     fn known_hosts(&self) -> Result<String, String> {
         self.0.known_hosts()
     }

@@ -24,7 +24,7 @@ use workflows::engine::{AccessAsk, Choice, Filter};
 use workflows::evidence::recording::Event;
 use workflows::id::{GrantId, RequestId};
 use workflows::identity::Authenticated;
-use workflows::request::{Request, What};
+use workflows::request::{Request, State, What};
 use workflows::secret::Secret;
 use workflows::target::Access;
 
@@ -272,6 +272,19 @@ impl World {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         panic!("nothing was held");
+    }
+
+    /// Waits until nobody is asked this any more, since whoever asked has gone.
+    pub async fn until_withdrawn(&self, by: &str, id: RequestId) {
+        let by = self.person(by).await;
+        for _try in 0..600 {
+            let seen = self.workflows().show_request(&by, id).await.expect("a request");
+            if matches!(seen.state, State::Withdrawn { .. }) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("{id} is still asked");
     }
 
     /// psql with a write grant of an hour.

@@ -7,7 +7,7 @@ use utoipa::openapi::security::{
 };
 use utoipa::openapi::{ContentBuilder, OpenApi as Document, Ref, RefOr, ResponseBuilder};
 
-use crate::api::{accounts, certificates, digest, evidence, grants, people, requests, sessions, system};
+use crate::api::{accounts, certificates, digest, evidence, grants, people, requests, sessions, ssh_keys, system};
 use crate::page;
 use crate::problem::Problem;
 use crate::routes::{Guard, inventory};
@@ -37,6 +37,9 @@ use crate::routes::{Guard, inventory};
         requests::deny,
         requests::withdraw,
         certificates::make,
+        ssh_keys::list,
+        ssh_keys::bind,
+        ssh_keys::revoke,
         sessions::list,
         sessions::show,
         sessions::end,

@@ -17,7 +17,7 @@ use workflows::policy::Policy;
 use workflows::target::TargetName;
 
 pub use crate::api::accounts::Proof;
-use crate::api::{accounts, certificates, digest, evidence, grants, people, requests, sessions, system};
+use crate::api::{accounts, certificates, digest, evidence, grants, people, requests, sessions, ssh_keys, system};
 use crate::documents::{Explanation, Gateway};
 use crate::gauges::Gauges;
 use crate::page;
@@ -57,6 +57,8 @@ pub trait Certify: Send + Sync {
     fn fingerprint(&self, key: &str) -> Result<String, String>;
     /// The certificate.
     fn sign(&self, wish: &Wish<'_>) -> Result<String, String>;
+    /// The fingerprint of a public key whose private half signed the words, or why that is not so.
+    fn proved(&self, key: &str, words: &str, signature: &str) -> Result<String, String>;
     /// The line of `known_hosts`.
     fn known_hosts(&self) -> Result<String, String>;
 }
@@ -73,6 +75,15 @@ pub(crate) struct App {
     pub(crate) proof: Option<Prove>,
     pub(crate) certify: Option<Arc<dyn Certify>>,
     pub(crate) stop: CancellationToken,
+}
+
+impl App {
+    /// What knows the keys of SSH, where a gateway for it runs.
+    pub(crate) fn authority(&self) -> Result<&dyn Certify, Problem> {
+        let hint = "tell who runs Countersign to set `ssh` under [gateway]";
+        let missing = || Problem::new(StatusCode::CONFLICT, "this server runs no gateway for SSH", Some(hint));
+        self.certify.as_deref().ok_or_else(missing)
+    }
 }
 
 /// Who may call a route at all.
@@ -127,6 +138,9 @@ fn table() -> Vec<Row> {
         row("POST", "/v1/grants/{id}/extend", Person, post(grants::extend)),
         row("POST", "/v1/grants/{id}/revoke", Person, post(grants::revoke)),
         row("POST", "/v1/certificates", Person, post(certificates::make)),
+        row("GET", "/v1/ssh-keys", Person, get(ssh_keys::list)),
+        row("POST", "/v1/ssh-keys", Person, post(ssh_keys::bind)),
+        row("POST", "/v1/ssh-keys/{id}/revoke", Person, post(ssh_keys::revoke)),
         row("GET", "/v1/sessions", Person, get(sessions::list)),
         row("GET", "/v1/sessions/{id}", Person, get(sessions::show)),
         row("POST", "/v1/sessions/{id}/end", Person, post(sessions::end)),

@@ -19,7 +19,7 @@ use crate::link::Link;
 use crate::options::{Failed, Options};
 use crate::screen::Screen;
 use crate::session::{Parts, Session};
-use crate::sys::{self, Ends, Forked, Listener, Status};
+use crate::sys::{self, Ends, Forked, Listener};
 use crate::tree;
 
 /// The status of a session that was never started.

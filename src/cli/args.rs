@@ -379,6 +379,37 @@ pub struct TokenNewArgs {
     pub config: PathBuf,
 }
 
+/// `ssh-key …`.
+#[derive(Debug, Subcommand)]
+pub enum SshKeyCommand {
+    /// Bind one of your public keys to you: it signs you in over SSH, without a token
+    #[command(after_help = "Example:
+  countersign ssh-key add ~/.ssh/id_ed25519.pub")]
+    Add(SshKeyAddArgs),
+    /// Your keys
+    #[command(after_help = "Example:
+  countersign ssh-key list")]
+    List,
+    /// Take one of your keys back, at once
+    #[command(after_help = "Example:
+  countersign ssh-key revoke key_4XK29QPA")]
+    Revoke(IdArgs),
+}
+
+/// `ssh-key add`.
+#[derive(Debug, Args)]
+pub struct SshKeyAddArgs {
+    /// The key's file; the private half must be beside it, or in your agent
+    #[arg(value_name = "FILE")]
+    pub key: PathBuf,
+    /// For how long, at most 366d
+    #[arg(long = "for", value_name = "TIME", default_value = "90d")]
+    pub span: Span,
+    /// What you call it; the key's own comment if left out
+    #[arg(long)]
+    pub label: Option<String>,
+}
+
 /// `link`.
 #[derive(Debug, Args)]
 pub struct LinkArgs {

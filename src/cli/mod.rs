@@ -10,7 +10,8 @@ pub use args::{
     ApproveArgs, AuditArgs, AuditCommand, BecauseArgs, CheckArgs, CompletionsArgs, ConfigArgs, ConnectArgs, DemoArgs,
     DigestArgs, DiscordCommand, ExplainArgs, ExportArgs, ExtendArgs, GuardArgs, IdArgs, LinkArgs, ListArgs,
     LoginArgs, ManifestArgs, OutputArgs, PersonArgs, ReplayArgs, RequestArgs, RequestsArgs, RequestsCommand,
-    ServeArgs, SessionsArgs, SessionsCommand, SlackCommand, TokenCommand, TokenNewArgs, VerifyArgs,
+    ServeArgs, SessionsArgs, SessionsCommand, SlackCommand, SshKeyAddArgs, SshKeyCommand, TokenCommand, TokenNewArgs,
+    VerifyArgs,
 };
 
 /// Just-in-time access to production: ask, agree, connect, countersign.
@@ -158,6 +159,15 @@ pub enum Command {
   countersign token revoke tok_4XK29QPA"
     )]
     Token(TokenCommand),
+    /// Your public keys for SSH: bind, list, revoke
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  countersign ssh-key add ~/.ssh/id_ed25519.pub --for 90d
+  countersign ssh-key list
+  countersign ssh-key revoke key_4XK29QPA"
+    )]
+    SshKey(SshKeyCommand),
     /// Link your account at a chat platform to you, so that you can ask and decide there
     #[command(after_help = "Examples:
   countersign link                                     your linked accounts

@@ -104,6 +104,7 @@ Commands:
   digest       Your people's week: who had access to what, what was odd, what to take away
   audit        The audit log: read it, verify it, take it away
   token        Tokens: make, list, revoke
+  ssh-key      Your public keys for SSH: bind, list, revoke
   link         Link your account at a chat platform to you, so that you can ask and decide there
   doctor       Look at what the chat platforms need, and say what to fix
   slack        Set up Slack: the manifest of the app

@@ -16,6 +16,7 @@ mod requests;
 mod serve;
 mod sessions;
 mod ssh;
+mod ssh_keys;
 mod tokens;
 mod verify;
 mod view;
@@ -28,7 +29,8 @@ use workflows::clock::Clock;
 use workflows::{Faults, Workflows};
 
 use crate::cli::{
-    AuditCommand, Cli, Command, DiscordCommand, RequestsCommand, SessionsCommand, SlackCommand, TokenCommand,
+    AuditCommand, Cli, Command, DiscordCommand, RequestsCommand, SessionsCommand, SlackCommand, SshKeyCommand,
+    TokenCommand,
 };
 use crate::client::Client;
 use crate::config::{Config, ConfigError};
@@ -121,6 +123,9 @@ pub async fn run(cli: Cli, screen: &Screen) -> Result<ExitCode, Failure> {
             Some(AuditCommand::Export(args)) => audit::export(&desk, args.output).await?,
             None => audit::list(&desk, args.from, args.limit).await?,
         },
+        Command::SshKey(SshKeyCommand::Add(args)) => ssh_keys::add(&desk, args).await?,
+        Command::SshKey(SshKeyCommand::List) => ssh_keys::list(&desk).await?,
+        Command::SshKey(SshKeyCommand::Revoke(args)) => ssh_keys::revoke(&desk, &args.id).await?,
         Command::Token(TokenCommand::New(args)) => tokens::new(&desk, args).await?,
         Command::Token(TokenCommand::List) => tokens::list(&desk).await?,
         Command::Token(TokenCommand::Revoke(args)) => tokens::revoke(&desk, &args.id).await?,

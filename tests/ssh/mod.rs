@@ -4,7 +4,9 @@ mod certificates;
 mod exec;
 mod files;
 mod guard;
+mod keys;
 mod watched;
+mod ways;
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -137,9 +139,11 @@ impl Host {
         let port = self.world.ready.ssh.expect("SSH is served").port().to_string();
         let known = format!("UserKnownHostsFile={}", folder.join("known").display());
         let mut ssh = Command::new("ssh");
+        // First: OpenSSH keeps the first value that it reads.
+        ssh.args(options);
         ssh.args(["-F", "none", "-p", &port, "-o", &known, "-o", "StrictHostKeyChecking=accept-new"]);
         ssh.args(["-o", "NumberOfPasswordPrompts=1", "-o", "PubkeyAuthentication=no", "-o", "LogLevel=ERROR"]);
-        ssh.args(options).arg("web-1@127.0.0.1").args(rest);
+        ssh.arg("web-1@127.0.0.1").args(rest);
         ssh.env("SSH_ASKPASS", ask).env("SSH_ASKPASS_REQUIRE", "force").env("LC_ALL", "C.UTF-8").kill_on_drop(true);
         ssh.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         ssh

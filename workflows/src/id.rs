@@ -97,6 +97,7 @@ macro_rules! id {
 
 id!(/** A person or a machine. */ IdentityId, "idn");
 id!(/** A sign-in token (not the secret itself). */ TokenId, "tok");
+id!(/** A public key that somebody signs in with over SSH. */ KeyId, "key");
 id!(/** A request for access, for an operation, or for a review. */ RequestId, "req");
 id!(/** A right to use a target until a moment. */ GrantId, "grt");
 id!(/** One connection of one person to one target. */ SessionId, "ses");

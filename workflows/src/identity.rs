@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{AccountId, IdentityId, TokenId};
+use crate::id::{AccountId, IdentityId, KeyId, TokenId};
 
 /// A person or a machine. The name is what the file calls them, by custom an e-mail address.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -86,6 +86,8 @@ pub enum Account {
     Token(TokenId),
     /// With a linked chat account.
     Chat(AccountId),
+    /// With a bound public key, over SSH.
+    Key(KeyId),
 }
 
 /// Proof that somebody signed in. Only [`crate::Workflows::authenticate`] makes one.

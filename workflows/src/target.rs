@@ -238,6 +238,20 @@ pub struct Login {
     pub guard: Option<Guarding>,
     /// Whether the lines of an SSH shell are read off its terminal and judged. Advisory: a program can show what it likes.
     pub watch: bool,
+    /// Where an SSH session's ports may lead to, each as `host:port` or `host:*`, as the target itself would reach it. Nowhere where
+    /// it is empty.
+    pub forward: Vec<String>,
+}
+
+impl Login {
+    /// Whether ports may lead to `host:port`.
+    pub fn forwards(&self, destination: &str) -> bool {
+        let Some((host, _)) = destination.rsplit_once(':') else { return false };
+        self.forward.iter().any(|allowed| {
+            let any = allowed.strip_suffix(":*").is_some_and(|allowed| allowed.eq_ignore_ascii_case(host));
+            any || allowed.eq_ignore_ascii_case(destination)
+        })
+    }
 }
 
 /// What a host key begins with that vouches for others, as in `known_hosts`.
@@ -287,4 +301,36 @@ pub struct Target {
     pub ca: Option<PathBuf>,
     /// The logins, by level.
     pub logins: BTreeMap<Access, Login>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_leads_to_what_is_written_and_nowhere_that_looks_like_it() {
+        let login = Login {
+            user: "deploy".to_owned(),
+            credential: Credential::Certificate,
+            shell: None,
+            guard: None,
+            watch: false,
+            forward: vec!["db.internal:5432".to_owned(), "cache:*".to_owned(), "[::1]:80".to_owned()],
+        };
+        for to in ["db.internal:5432", "DB.internal:5432", "cache:1", "cache:65535", "[::1]:80"] {
+            assert!(login.forwards(to), "{to}");
+        }
+        for to in [
+            "db.internal:54321",
+            "db.internal:543",
+            "xdb.internal:5432",
+            "cache",
+            "cache2:1",
+            "cache:x:1",
+            "",
+            "[::1]:81",
+        ] {
+            assert!(!login.forwards(to), "{to}");
+        }
+    }
 }

@@ -2,7 +2,6 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
 
 use super::Answer;
 use crate::auth::Caller;
@@ -19,10 +18,7 @@ pub(crate) async fn make(
     Caller(who): Caller,
     Body(body): Body<CertificateBody>,
 ) -> Answer<Certificate> {
-    let Some(authority) = &app.certify else {
-        let hint = "tell who runs Countersign to set `ssh` under [gateway]";
-        return Err(Problem::new(StatusCode::CONFLICT, "this server runs no gateway for SSH", Some(hint)));
-    };
+    let authority = app.authority()?;
     // Looked at before anything is noted.
     let key = authority.fingerprint(&body.public_key).map_err(Problem::bad)?;
     let certified = app.workflows.certify(&who, &body.target, &key).await?;

@@ -8,6 +8,7 @@ pub(crate) mod grants;
 pub(crate) mod people;
 pub(crate) mod requests;
 pub(crate) mod sessions;
+pub(crate) mod ssh_keys;
 pub(crate) mod system;
 
 use axum::Json;

@@ -10,6 +10,7 @@ mod grant;
 mod people;
 mod request;
 mod session;
+mod ssh_key;
 mod words;
 
 use std::fmt;
@@ -31,6 +32,7 @@ pub use request::{
     AccessBody, ApproveBody, Asked, BecauseBody, Quorum, Request, RequestList, State, Subject, Terms, Vote,
 };
 pub use session::{Session, SessionEnd, SessionList, Totals};
+pub use ssh_key::{BindBody, BoundKey, SshKey, SshKeyList};
 pub use words::{hours, short};
 
 /// A moment: RFC 3339 in UTC.

@@ -39,7 +39,7 @@ impl From<&Authenticated> for WhoAmI {
     fn from(who: &Authenticated) -> Self {
         let token = match who.account() {
             Account::Token(token) => Some(*token),
-            Account::Chat(_) => None,
+            Account::Chat(_) | Account::Key(_) => None,
         };
         Self { person: who.identity().into(), token }
     }

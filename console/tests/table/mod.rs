@@ -47,7 +47,7 @@ const fn case(method: &'static str, path: &'static str, id: &'static str, body: 
 const WHY: &str = r#"{"because": "INC-42"}"#;
 
 /// One line a route.
-pub(crate) const CASES: [Case; 36] = [
+pub(crate) const CASES: [Case; 39] = [
     case("GET", "/healthz", "", "", Other::Open),
     case("GET", "/openapi.json", "", "", Other::Open),
     case("GET", "/metrics", "", "", Other::Open),
@@ -82,6 +82,15 @@ pub(crate) const CASES: [Case; 36] = [
         r#"{"target": "orders-prod", "public_key": "ssh-ed25519 AAAA"}"#,
         Other::Refused,
     ),
+    case("GET", "/v1/ssh-keys", "", "", Other::OwnOnly),
+    case(
+        "POST",
+        "/v1/ssh-keys",
+        "",
+        r#"{"public_key": "ssh-ed25519 AAAA", "signature": "theirs", "for": "90d"}"#,
+        Other::OwnOnly,
+    ),
+    case("POST", "/v1/ssh-keys/{id}/revoke", "key", "", Other::Missing),
     case("GET", "/v1/sessions", "", "", Other::OwnOnly),
     case("GET", "/v1/sessions/{id}", "ses", "", Other::Missing),
     case("POST", "/v1/sessions/{id}/end", "ses", WHY, Other::Missing),

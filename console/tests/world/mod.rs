@@ -76,6 +76,11 @@ impl console::Certify for Signer {
         Ok(format!("a certificate for {} on {}", wish.person, wish.target))
     }
 
+    fn proved(&self, key: &str, words: &str, signature: &str) -> Result<String, String> {
+        let signed = words.starts_with("countersign: this key signs in idn_") && signature == "theirs";
+        if signed { self.fingerprint(key) } else { Err("that was not signed with this key".to_owned()) }
+    }
+
     fn known_hosts(&self) -> Result<String, String> {
         Ok("@cert-authority countersign ssh-ed25519 AAAA".to_owned())
     }
@@ -100,6 +105,8 @@ impl World {
             people.insert(name, workflows.authenticate(&issued.token).await.expect("signed in"));
             tokens.insert(name, issued.token.reveal().clone());
         }
+        let key = workflows.bind_key(&people["ada"], "SHA256:ada", Span::hours(1), "test").await.expect("a key");
+        ids.insert("key", key.id.to_string());
         let session = session_of_ada(&workflows, &people["ada"], &people["grace"], &mut ids).await;
         let console = Console::bind(config, workflows.clone(), Gauges::new()).await.expect("bound");
         let console =

@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use russh::keys::Algorithm;
+use russh::keys::ssh_key::SshSig;
 use russh::keys::{PrivateKey, PublicKey};
 
 use super::ca::{Authorities, ForPerson, KeepError, acceptable, fingerprint, keep};
@@ -42,6 +44,19 @@ impl Certifier {
     /// The fingerprint of a public key, or why it can't be certified.
     pub fn fingerprint(&self, key: &str) -> Result<String, String> {
         public(key).map(|key| fingerprint(&key))
+    }
+
+    /// The fingerprint of a public key whose private half signed `words`, as `ssh-keygen -Y sign` does, or why it was not so.
+    /// Format: <https://github.com/openssh/openssh-portable/blob/master/PROTOCOL.sshsig>.
+    pub fn proved(&self, key: &str, words: &str, signature: &str) -> Result<String, String> {
+        let key = public(key)?;
+        let no = || "the signature is not one of that key over these words".to_owned();
+        let signature: SshSig = signature.parse().map_err(|_| no())?;
+        if matches!(signature.signature().algorithm(), Algorithm::Rsa { hash: None }) {
+            return Err(no());
+        }
+        key.verify(HOST, words.as_bytes(), &signature).map_err(|_| no())?;
+        Ok(fingerprint(&key))
     }
 
     /// The certificate, as OpenSSH reads it from a file that ends in `-cert.pub`.

@@ -11,7 +11,7 @@ use workflows::target::Protocol;
 use workflows::told::Told as _;
 
 use super::judge::Ways;
-use super::pipe::Pipe;
+use super::pipe::{Pipe, Port};
 use super::serve::{GOODBYE, Shared};
 use super::signin::SignedIn;
 use super::start::{self, Start, What};
@@ -38,7 +38,23 @@ pub(super) async fn serve(channel: Channel<Msg>, who: SignedIn, client: String, 
         let _gone = timeout(GOODBYE, write.close()).await;
         return;
     };
-    let mut pipe = Pipe::new(read, write);
+    run(Pipe::new(read, write, None), start, who, client, shared).await;
+}
+
+/// Serves a port that leads through the target. It is open for the client once it is open at the other end.
+pub(super) async fn forward(
+    (channel, port): (Channel<Msg>, Port),
+    to: String,
+    who: SignedIn,
+    client: String,
+    shared: Shared,
+) {
+    let (read, write) = channel.split();
+    let start = Start { what: What::Port(to), terminal: None, variables: Vec::new() };
+    run(Pipe::new(read, write, Some(port)), start, who, client, shared).await;
+}
+
+async fn run(mut pipe: Pipe, start: Start, who: SignedIn, client: String, shared: Shared) {
     match Box::pin(admit(&who, &start, client, &shared)).await {
         // INVARIANT: from here on the session is ended by `Workflows::end`, whatever happens.
         Ok((session, upstream, ways)) => {
@@ -83,6 +99,7 @@ async fn admit(
         What::Shell => "shell",
         What::Exec(_) => "exec",
         What::Subsystem(name) => name,
+        What::Port(_) => "port",
     };
     let client = Client { address: client, application: application.to_owned() };
     let session = Box::pin(workflows.begin(admission, client)).await.map_err(|error| error.told())?;

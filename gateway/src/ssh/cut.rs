@@ -6,22 +6,21 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, BufReader, ReadBuf};
-use tokio::net::TcpStream;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 /// What is read at once. The library reads a packet in two small pieces.
 const BUFFER: usize = 32 << 10;
 
 /// A connection until it is cut.
-pub(super) struct Cut {
-    inner: BufReader<TcpStream>,
+pub(super) struct Cut<S> {
+    inner: BufReader<S>,
     knife: Pin<Box<WaitForCancellationFutureOwned>>,
     over: bool,
 }
 
-impl Cut {
-    pub(super) fn new(tcp: TcpStream, cut: &CancellationToken) -> Self {
-        let inner = BufReader::with_capacity(BUFFER, tcp);
+impl<S: AsyncRead + AsyncWrite> Cut<S> {
+    pub(super) fn new(stream: S, cut: &CancellationToken) -> Self {
+        let inner = BufReader::with_capacity(BUFFER, stream);
         Self { inner, knife: Box::pin(cut.clone().cancelled_owned()), over: false }
     }
 
@@ -32,14 +31,14 @@ impl Cut {
     }
 }
 
-impl AsyncRead for Cut {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Cut<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, space: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         self.check(cx)?;
         Pin::new(&mut self.inner).poll_read(cx, space)
     }
 }
 
-impl AsyncWrite for Cut {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Cut<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.check(cx)?;
         Pin::new(&mut self.inner).poll_write(cx, bytes)

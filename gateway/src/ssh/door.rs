@@ -8,9 +8,11 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use workflows::secret::Secret;
+use workflows::target::{Protocol, TargetName};
 
 use super::certify::Certifier;
-use super::signin::{self, SignedIn};
+use super::serve::Shared;
+use super::signin::{self, Named, SignedIn};
 use crate::seams::Workflows;
 
 /// How many channels a connection may have at once; OpenSSH's own server has 10.
@@ -25,6 +27,10 @@ pub(super) enum News {
     SignedIn,
     /// They want a channel.
     Channel(Channel<Msg>, SignedIn, OwnedSemaphorePermit),
+    /// They want to speak with another target inside this connection.
+    Jump(Channel<Msg>, SignedIn, OwnedSemaphorePermit),
+    /// They want a port that leads through the target to `host:port`.
+    Port(Channel<Msg>, Box<ChannelOpenHandle>, String, SignedIn, OwnedSemaphorePermit),
 }
 
 /// One client's door.
@@ -32,8 +38,10 @@ pub(super) struct Door {
     workflows: Workflows,
     certifier: Certifier,
     peer: IpAddr,
-    /// How many keys were offered. An offer of a certificate looks like one of its key, so that the first ones are taken; whoever
-    /// has many keys is asked for a token before their attempts are used up.
+    /// Who signed in outside, where this is a connection inside another, and the target that they jump to.
+    outside: Option<SignedIn>,
+    /// How many keys were offered. An offer of a certificate looks like one of its key, so that the first ones are taken though nobody
+    /// bound them; whoever has many keys is asked for a token before their attempts are used up.
     offers: u32,
     /// INVARIANT: who proved themselves in the last try, and nobody from an earlier one.
     signed_in: Option<SignedIn>,
@@ -43,23 +51,53 @@ pub(super) struct Door {
 }
 
 impl Door {
-    pub(super) fn new(workflows: Workflows, certifier: Certifier, peer: IpAddr, news: mpsc::Sender<News>) -> Self {
+    pub(super) fn new(shared: &Shared, peer: IpAddr, outside: Option<SignedIn>, news: mpsc::Sender<News>) -> Self {
+        let (workflows, certifier) = (shared.workflows.clone(), shared.certifier.clone());
         let places = Arc::new(Semaphore::new(CHANNELS));
-        Self { workflows, certifier, peer, offers: 0, signed_in: None, news, places }
+        Self { workflows, certifier, peer, outside, offers: 0, signed_in: None, news, places }
     }
 
     async fn try_token(&mut self, user: &str, token: Secret<String>) -> Auth {
-        self.signed_in = signin::prove(&self.workflows, user, token).await;
+        let proved = signin::prove(&self.workflows, user, token).await;
+        self.settle(user, proved)
+    }
+
+    /// Takes the outcome of a try. Inside another connection the target is the one that was jumped to.
+    fn settle(&mut self, user: &str, proved: Option<SignedIn>) -> Auth {
+        self.signed_in = match (&self.outside, proved) {
+            (Some(outside), Some(proved)) => Named::read(user).inside(proved.who, &outside.target),
+            (None, proved) => proved,
+            (Some(_), None) => None,
+        };
         if self.signed_in.is_some() { Auth::Accept } else { signin::no() }
     }
+
+    /// The target that a client jumps to, where it is not a port through the target that it signed in for.
+    fn jump(&self, who: &SignedIn, host: &str) -> Option<SignedIn> {
+        let policy = self.workflows.policy();
+        let known = |name: &str| {
+            let target = name.parse().ok().and_then(|name: TargetName| policy.target(&name));
+            target.is_some_and(|target| target.protocol == Protocol::Ssh)
+        };
+        // Without a target of one's own there is nothing that a port could lead through.
+        let jumps =
+            self.outside.is_none() && host.parse::<TargetName>().is_ok() && (known(host) || !known(&who.target));
+        jumps.then(|| SignedIn { who: who.who.clone(), target: host.to_owned() })
+    }
+}
+
+/// SHA-1, which RSA may still be asked to sign with.
+fn is_weak(algorithm: &Algorithm) -> bool {
+    matches!(algorithm, Algorithm::Rsa { hash: None })
 }
 
 impl Handler for Door {
     type Error = russh::Error;
 
-    async fn auth_none(&mut self, _user: &str) -> Result<Auth, russh::Error> {
-        self.signed_in = None;
-        Ok(signin::no())
+    async fn auth_none(&mut self, user: &str) -> Result<Auth, russh::Error> {
+        // Whoever jumps has proved who they are, to us and on this very connection.
+        let proved = self.outside.clone();
+        Ok(self.settle(user, proved))
     }
 
     async fn auth_password(&mut self, user: &str, password: &str) -> Result<Auth, russh::Error> {
@@ -92,17 +130,19 @@ impl Handler for Door {
         self.signed_in = None;
         self.offers = self.offers.saturating_add(1);
         // Here alone the algorithm of a certificate is told, and SHA-1 is not good enough.
-        let weak = matches!(offer.algorithm, Algorithm::Rsa { hash: None });
-        Ok(if self.offers <= OFFERS && !weak { Auth::Accept } else { signin::no() })
+        let taken = !is_weak(offer.algorithm)
+            && (self.offers <= OFFERS || signin::is_known(&self.workflows, offer.public_key).await);
+        Ok(if taken { Auth::Accept } else { signin::no() })
     }
 
     async fn auth_publickey(
         &mut self,
-        _user: &str,
-        _key: russh::server::VerifiedPublicKey<'_>,
+        user: &str,
+        key: russh::server::VerifiedPublicKey<'_>,
     ) -> Result<Auth, russh::Error> {
-        self.signed_in = None;
-        Ok(signin::no())
+        let weak = is_weak(key.algorithm);
+        let proved = if weak { None } else { signin::keyed(&self.workflows, user, key.public_key).await };
+        Ok(self.settle(user, proved))
     }
 
     async fn auth_openssh_certificate(
@@ -111,8 +151,8 @@ impl Handler for Door {
         certificate: &ssh_key::Certificate,
     ) -> Result<Auth, russh::Error> {
         let seams = (&self.workflows, &self.certifier);
-        self.signed_in = signin::certified(seams, user, certificate, self.peer).await;
-        Ok(if self.signed_in.is_some() { Auth::Accept } else { signin::no() })
+        let proved = signin::certified(seams, user, certificate, self.peer).await;
+        Ok(self.settle(user, proved))
     }
 
     async fn auth_succeeded(&mut self, _session: &mut Session) -> Result<(), russh::Error> {
@@ -135,6 +175,31 @@ impl Handler for Door {
         };
         reply.accept().await;
         self.news.send(News::Channel(channel, who, place)).await.map_err(|_| russh::Error::Disconnect)
+    }
+
+    async fn channel_open_direct_tcpip(
+        &mut self,
+        channel: Channel<Msg>,
+        host: &str,
+        port: u32,
+        _from: &str,
+        _from_port: u32,
+        reply: ChannelOpenHandle,
+        _session: &mut Session,
+    ) -> Result<(), russh::Error> {
+        let Some(who) = self.signed_in.clone() else { return Err(russh::Error::Disconnect) };
+        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
+            reply.reject(ChannelOpenFailure::ResourceShortage).await;
+            return Ok(());
+        };
+        let news = if let Some(who) = self.jump(&who, host) {
+            reply.accept().await;
+            News::Jump(channel, who, place)
+        } else {
+            let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+            News::Port(channel, Box::new(reply), format!("{host}:{port}"), who, place)
+        };
+        self.news.send(news).await.map_err(|_| russh::Error::Disconnect)
     }
 
     // Answers are given here and in order, since the library keeps one flag for a channel and a client sends the next

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
-use workflows::operation::{Act, Operation};
+use workflows::operation::{Act, Kind, Object, Operation};
+use workflows::policy::FORWARD;
 use workflows::shown::visible;
 use workflows::target::{Access, Guarding, Target};
 
@@ -67,7 +68,19 @@ pub(super) fn read(start: &Start, shell: Shell, inside: bool) -> Arc<Classified>
         What::Exec(line) => shell::classify(line, Login { shell, terminal, interactive: false }),
         What::Shell => Arc::new(Classified::opaque("shell", "an interactive shell runs whatever is typed into it")),
         What::Subsystem(name) => Arc::new(session_of("SUBSYSTEM", name)),
+        What::Port(to) => Arc::new(port(to)),
     }
+}
+
+/// A port that leads to somewhere else. What passes through it is nobody's to read, so that it is opaque.
+fn port(to: &str) -> Classified {
+    let on = Object { kind: Kind::Other, schema: None, name: visible(to), written: true };
+    let operation = Operation {
+        verb: FORWARD.to_owned(),
+        on: vec![on],
+        ..Operation::opaque(format!("a port to {}", visible(to)), "what passes through a port is not read")
+    };
+    Classified { operations: vec![operation], statements: 1, ..Classified::default() }
 }
 
 /// A session in which each program, or each request, is an operation of its own.
@@ -102,7 +115,7 @@ pub(super) fn carries_files(start: &Start, shell: Shell) -> bool {
             .is_some_and(|run| CARRIERS.contains(&run.program.as_str()) && is_of_the_system(&run.path))
     };
     match &start.what {
-        What::Subsystem(_) => true,
+        What::Subsystem(_) | What::Port(_) => true,
         What::Shell => false,
         What::Exec(line) => {
             let login = Login { shell, ..Login::default() };

@@ -4,8 +4,9 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use russh::server::Msg as ToClient;
-use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf, client};
+use russh::server::{ChannelOpenHandle, Msg as ToClient};
+use russh::{ChannelMsg, ChannelOpenFailure, ChannelReadHalf, ChannelWriteHalf, client};
+use tokio_util::sync::CancellationToken;
 
 use super::start::BREAK;
 use crate::dialect::Broken;
@@ -37,11 +38,39 @@ pub(super) struct Pipe {
     target: Option<(ChannelReadHalf, ToTarget)>,
     up: VecDeque<ChannelMsg>,
     down: VecDeque<ChannelMsg>,
+    port: Option<Port>,
+}
+
+/// What is different where the channel is a port: it is open only once it leads somewhere, and has no place for words of ours.
+pub(super) struct Port {
+    /// How the client is told whether it is open, as long as it was not.
+    reply: Option<ChannelOpenHandle>,
+    /// The client's connection is gone. A channel that is not open does not hear of that.
+    gone: CancellationToken,
+    /// What a refusal says.
+    words: String,
+}
+
+impl Port {
+    pub(super) const fn new(reply: ChannelOpenHandle, gone: CancellationToken) -> Self {
+        Self { reply: Some(reply), gone, words: String::new() }
+    }
 }
 
 impl Pipe {
-    pub(super) const fn new(from_client: ChannelReadHalf, to_client: ChannelWriteHalf<ToClient>) -> Self {
-        Self { from_client, to_client, target: None, up: VecDeque::new(), down: VecDeque::new() }
+    pub(super) const fn new(
+        from_client: ChannelReadHalf,
+        to_client: ChannelWriteHalf<ToClient>,
+        port: Option<Port>,
+    ) -> Self {
+        Self { from_client, to_client, target: None, up: VecDeque::new(), down: VecDeque::new(), port }
+    }
+
+    /// Tells the client that its channel is open, where it was not told yet.
+    pub(super) async fn opened(&mut self) {
+        if let Some(reply) = self.port.as_mut().and_then(|port| port.reply.take()) {
+            reply.accept().await;
+        }
     }
 
     /// The target's channel is open.
@@ -61,10 +90,13 @@ impl Pipe {
 
     /// The next thing that comes or goes. `listen`: whether the client is read at all. Cancel-safe.
     pub(super) async fn step(&mut self, listen: bool) -> Result<Came, Broken> {
-        let Self { from_client, to_client, target, up, down } = self;
+        let Self { from_client, to_client, target, up, down, port } = self;
         let Some((from_target, to_target)) = target else {
             return tokio::select! {
                 biased;
+                () = async { match port { Some(port) => port.gone.cancelled().await, None => std::future::pending().await } } => {
+                    Err(Broken::Left)
+                }
                 gone = pass(to_client, down), if !down.is_empty() => gone.map(|()| Came::Moved).map_err(|()| Broken::Left),
                 came = from_client.wait(), if listen => Ok(Came::Client(came.ok_or(Broken::Left)?)),
                 // With neither there is nothing to wait for but whoever gives this up.
@@ -99,12 +131,19 @@ impl Pipe {
 
     /// Words of ours, on standard error; the carriage returns do no harm where there is no terminal.
     pub(super) fn say(&mut self, words: &str) {
+        if let Some(port) = &mut self.port {
+            words.clone_into(&mut port.words);
+            return;
+        }
         self.down(ChannelMsg::ExtendedData { data: Bytes::from(ours(words)), ext: STDERR });
     }
 
     /// The end of the channel, with a status.
     pub(super) fn finish(&mut self, status: u32) {
-        for last in [ChannelMsg::ExitStatus { exit_status: status }, ChannelMsg::Eof, ChannelMsg::Close] {
+        if self.port.is_none() {
+            self.down(ChannelMsg::ExitStatus { exit_status: status });
+        }
+        for last in [ChannelMsg::Eof, ChannelMsg::Close] {
             self.down(last);
         }
     }
@@ -117,6 +156,14 @@ impl Pipe {
     /// Sends all that is queued for the client, for as long as it is there; `listen` is false for one that has closed, and is still
     /// told. Cancel-safe.
     pub(super) async fn flush(&mut self, listen: bool) -> Result<(), Broken> {
+        if let Some(port) = &mut self.port
+            && let Some(reply) = port.reply.take()
+        {
+            // What was never opened has nothing to close.
+            self.down.clear();
+            let words = port.words.lines().collect::<Vec<_>>().join("; ");
+            reply.reject_because(ChannelOpenFailure::AdministrativelyProhibited, words).await;
+        }
         while !self.down.is_empty() {
             tokio::select! {
                 biased;

@@ -1,12 +1,15 @@
 //! One connection from its first byte to its last: keys are exchanged, somebody signs in, their channels are served.
 
+use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ed25519_dalek::SigningKey;
 use russh::keys::PrivateKey;
-use russh::server;
-use russh::{Disconnect, SshId};
+use russh::server::{self, Msg, RunningSession};
+use russh::{Channel, Disconnect, SshId};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -16,6 +19,8 @@ use workflows::clock::{Span, Timestamp};
 use super::certify::Certifier;
 use super::cut::Cut;
 use super::door::{Door, News};
+use super::pipe::Port;
+use super::signin::SignedIn;
 use super::{channel, preferred, signin};
 use crate::listen::Accepted;
 use crate::observe::Observer;
@@ -57,6 +62,11 @@ impl Doorplate {
         Arc::new(Self { key, made: Mutex::default() })
     }
 
+    /// What the library is told where the client looks for this target, inside another connection.
+    fn inside(&self, certifier: &Certifier, target: &str, now: Timestamp) -> Arc<server::Config> {
+        Arc::new(self.shown(certifier, &[super::HOST, target], now))
+    }
+
     /// What the library is told.
     fn config(&self, certifier: &Certifier, now: Timestamp) -> Arc<server::Config> {
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
@@ -64,10 +74,16 @@ impl Doorplate {
             tracing::trace!(at = at.micros(), "the certificate of the host is still good");
             return Arc::clone(config);
         }
+        let config = Arc::new(self.shown(certifier, &[super::HOST], now));
+        *made = Some((now, Arc::clone(&config)));
+        config
+    }
+
+    fn shown(&self, certifier: &Certifier, names: &[&str], now: Timestamp) -> server::Config {
         let seconds = u64::try_from(now.micros() / 1_000_000).unwrap_or_default();
-        let certificate = certifier.0.host.issue(self.key.public_key(), &[super::HOST], seconds);
+        let certificate = certifier.0.host.issue(self.key.public_key(), names, seconds);
         let certificates = certificate.map_err(|error| tracing::error!(%error, "the host key has no certificate"));
-        let config = Arc::new(server::Config {
+        server::Config {
             server_id: SshId::Standard("SSH-2.0-Countersign".into()),
             methods: signin::methods(),
             // The first try of every client is none at all, to hear what it may try.
@@ -80,9 +96,7 @@ impl Doorplate {
             inactivity_timeout: None,
             keepalive_interval: Some(Duration::from_secs(30)),
             ..server::Config::default()
-        });
-        *made = Some((now, Arc::clone(&config)));
-        config
+        }
     }
 }
 
@@ -96,19 +110,57 @@ pub(crate) async fn serve(accepted: Accepted, shared: Shared) {
     let _end = cut.clone().drop_guard();
     let deadline = Instant::now() + shared.handshake;
     let (tell, mut news) = mpsc::channel(16);
-    let door = Door::new(shared.workflows.clone(), shared.certifier.clone(), peer.ip(), tell);
+    let door = Door::new(&shared, peer.ip(), None, tell);
     let config = shared.config.config(&shared.certifier, shared.workflows.clock().now());
-    let stream = Cut::new(tcp, &cut);
-    let shaken = handshake.guard(timeout_at(deadline, async {
-        let running = server::run_stream(config, stream, door).await.ok()?;
-        matches!(news.recv().await, Some(News::SignedIn)).then_some(running)
-    }));
-    let Some(Ok(Some(mut running))) = shaken.await else {
+    let shaken = handshake.guard(timeout_at(deadline, shake(config, Cut::new(tcp, &cut), door, &mut news)));
+    let Some(Ok(Some(running))) = shaken.await else {
         tracing::debug!(%peer, "an SSH connection came to nothing");
         return;
     };
     drop(handshake);
+    attend(running, news, peer, shared).await;
+}
+
+/// Serves a connection inside a channel of another one, as `ssh -J` opens it: whoever signed in outside speaks with a target, whose name
+/// and judge are the same as if they had named it at once. Boxed, since a connection contains this again.
+fn inside(
+    channel: Channel<Msg>,
+    who: SignedIn,
+    peer: SocketAddr,
+    shared: Shared,
+) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    Box::pin(async move {
+        let cut = CancellationToken::new();
+        let _end = cut.clone().drop_guard();
+        let (tell, mut news) = mpsc::channel(16);
+        let config = shared.config.inside(&shared.certifier, &who.target, shared.workflows.clock().now());
+        let door = Door::new(&shared, peer.ip(), Some(who), tell);
+        let stream = Cut::new(channel.into_stream(), &cut);
+        let shaken = timeout(shared.handshake, shake(config, stream, door, &mut news));
+        let Ok(Some(running)) = shaken.await else {
+            tracing::debug!(%peer, "an SSH connection inside another came to nothing");
+            return;
+        };
+        attend(running, news, peer, shared).await;
+    })
+}
+
+/// Exchanges keys, and waits until somebody has signed in.
+async fn shake<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    config: Arc<server::Config>,
+    stream: Cut<S>,
+    door: Door,
+    news: &mut mpsc::Receiver<News>,
+) -> Option<RunningSession<Door>> {
+    let running = server::run_stream(config, stream, door).await.ok()?;
+    matches!(news.recv().await, Some(News::SignedIn)).then_some(running)
+}
+
+/// Serves the channels of somebody who signed in, until the connection or the process ends.
+async fn attend(mut running: RunningSession<Door>, mut news: mpsc::Receiver<News>, peer: SocketAddr, shared: Shared) {
     let handle = running.handle();
+    let gone = CancellationToken::new();
+    let over = gone.clone().drop_guard();
     let mut channels = JoinSet::new();
     loop {
         tokio::select! {
@@ -124,12 +176,28 @@ pub(crate) async fn serve(accepted: Accepted, shared: Shared) {
                         drop(place);
                     });
                 }
+                Some(News::Jump(channel, who, place)) => {
+                    let inside = inside(channel, who, peer, shared.clone());
+                    channels.spawn(async move {
+                        inside.await;
+                        drop(place);
+                    });
+                }
+                Some(News::Port(channel, reply, to, who, place)) => {
+                    let (shared, client) = (shared.clone(), peer.to_string());
+                    let port = Port::new(*reply, gone.clone());
+                    channels.spawn(async move {
+                        channel::forward((channel, port), to, who, client, shared).await;
+                        drop(place);
+                    });
+                }
                 Some(News::SignedIn) => {}
                 None => break,
             },
             _ = &mut running => break,
         }
     }
+    drop(over);
     while channels.join_next().await.is_some() {}
     let _gone = timeout(GOODBYE, handle.disconnect(Disconnect::ByApplication, String::new(), String::new())).await;
 }

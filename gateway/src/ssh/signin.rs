@@ -5,12 +5,12 @@ use russh::{MethodKind, MethodSet};
 use std::borrow::Cow;
 use std::net::IpAddr;
 
-use russh::keys::Certificate;
+use russh::keys::{Certificate, PublicKey};
 use workflows::engine::Workflows;
 use workflows::identity::Authenticated;
 use workflows::secret::Secret;
 
-use super::ca::Visit;
+use super::ca::{Visit, fingerprint};
 use super::certify::Certifier;
 
 /// The name of a user as SSH clients send it: `target`, or `person+target`.
@@ -27,6 +27,19 @@ impl<'a> Named<'a> {
             Some((person, target)) => Self { person: Some(person), target },
             None => Self { person: None, target: user },
         }
+    }
+
+    /// The same inside another connection, which says which target it is. A name without a person is one for the host, whose login the
+    /// file chooses.
+    pub(super) fn inside(&self, who: Authenticated, target: &str) -> Option<SignedIn> {
+        let same = self.person.is_none_or(|person| person == who.identity().name && self.target == target);
+        same.then(|| SignedIn { who, target: target.to_owned() })
+    }
+
+    /// What they come for, if they are the person that was named.
+    fn by(&self, who: Authenticated) -> Option<SignedIn> {
+        let same = self.person.is_none_or(|person| person == who.identity().name);
+        same.then(|| SignedIn { who, target: self.target.to_owned() })
     }
 }
 
@@ -73,8 +86,28 @@ pub(super) async fn prove(workflows: &Workflows, user: &str, token: Secret<Strin
             return None;
         }
     };
-    let same = named.person.is_none_or(|person| person == who.identity().name);
-    same.then(|| SignedIn { who, target: named.target.to_owned() })
+    named.by(who)
+}
+
+/// Whether a key is bound to anybody, for an offer of it. A store that is away knows none.
+pub(super) async fn is_known(workflows: &Workflows, key: &PublicKey) -> bool {
+    let known = workflows.knows_key(&fingerprint(key)).await;
+    known.unwrap_or_else(|error| {
+        tracing::warn!(error = &error as &dyn std::error::Error, "keys can't be looked up");
+        false
+    })
+}
+
+/// Whose key it is, if they are who the client said. Its signature was checked.
+pub(super) async fn keyed(workflows: &Workflows, user: &str, key: &PublicKey) -> Option<SignedIn> {
+    let named = Named::read(user);
+    match workflows.authenticate_key(&fingerprint(key)).await {
+        Ok(who) => named.by(who),
+        Err(error) => {
+            tracing::info!(error = &error as &dyn std::error::Error, "a key was refused over SSH");
+            None
+        }
+    }
 }
 
 /// Whose certificate it is, if it counts on this visit and what it was made of still does. One answer for all that is wrong.
@@ -98,10 +131,7 @@ pub(super) async fn certified(
     // The last part of the key id, which we signed, is the token.
     let token = proved.key_id().rsplit(':').next().unwrap_or_default();
     match workflows.authenticate_certified(proved.identity(), token).await {
-        Ok(who) => {
-            let same = named.person.is_none_or(|person| person == who.identity().name);
-            same.then(|| SignedIn { who, target: named.target.to_owned() })
-        }
+        Ok(who) => named.by(who),
         Err(error) => {
             tracing::info!(
                 error = &error as &dyn std::error::Error,

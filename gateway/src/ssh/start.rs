@@ -19,6 +19,8 @@ pub(super) enum What {
     Exec(Bytes),
     /// A service by name.
     Subsystem(String),
+    /// A port that leads to somewhere behind the target (RFC 4254, section 7.2), as `host:port`.
+    Port(String),
 }
 
 /// A terminal, as the client described it.

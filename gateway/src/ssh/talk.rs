@@ -112,6 +112,7 @@ impl Talk {
             What::Exec(line) => line.clone(),
             What::Shell => Bytes::from_static(b"shell"),
             What::Subsystem(name) => Bytes::from(format!("subsystem {name}")),
+            What::Port(to) => Bytes::from(format!("a port to {to}")),
         };
         let text = raw.clone();
         let (stage, ended) = (Stage::New, Ended::default());
@@ -153,13 +154,20 @@ impl Talk {
 
     /// Whether programs are stopped one by one.
     fn is_guarded(&self) -> bool {
-        self.ways.guard.is_some() && !matches!(self.start.what, What::Subsystem(_))
+        self.ways.guard.is_some() && matches!(self.start.what, What::Exec(_) | What::Shell)
     }
 
     /// Starts at the target what was cleared. The channel is ours from the moment it is open: whoever stops in the middle of
     /// this, or of what follows, leaves it to its `close`.
     async fn begin(&mut self) -> Result<(), Broken> {
         let gone = |_| Broken::TargetGone;
+        if let What::Port(to) = &self.start.what {
+            let channel = self.upstream.port(to).await?;
+            self.stage = Stage::Started;
+            self.pipe.open(channel);
+            self.pipe.opened().await;
+            return Ok(());
+        }
         let line = if self.is_guarded() { Some(self.begin_guard().await?) } else { None };
         let channel = self.upstream.handle.channel_open_session().await.map_err(gone)?;
         self.stage = Stage::Started;
@@ -183,6 +191,8 @@ impl Talk {
             (What::Shell, None) => target.request_shell(true).await,
             (What::Exec(line), None) => target.exec(true, line.to_vec()).await,
             (What::Subsystem(name), None) => target.request_subsystem(true, name).await,
+            // Opened above.
+            (What::Port(_), None) => Ok(()),
         }
         .map_err(gone)
     }
@@ -194,7 +204,7 @@ impl Talk {
         let guard = Guard::start(channel, way, &self.ways.session).await?;
         let line = match &self.start.what {
             What::Exec(line) => Some(line.as_ref()),
-            What::Shell | What::Subsystem(_) => None,
+            What::Shell | What::Subsystem(_) | What::Port(_) => None,
         };
         let start = way.start(&self.ways.session, guard.socket(), line);
         self.guard = Some(Box::new(guard));
@@ -303,6 +313,10 @@ impl Talk {
             ChannelMsg::Eof => {
                 self.ended.eof = true;
                 self.eof_due = Some(Instant::now() + EOF_AFTER);
+                if matches!(self.start.what, What::Port(_)) {
+                    // Nothing follows that anybody would wait for.
+                    self.end_of_output();
+                }
                 return self.unveil(record);
             }
             ChannelMsg::ExitStatus { exit_status } => self.ended.status = Some(*exit_status),

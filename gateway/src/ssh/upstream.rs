@@ -19,6 +19,7 @@ use super::ca::{ForSession, Permit, check_host};
 use super::certify::Certifier;
 use super::cut::Cut;
 use super::preferred;
+use crate::dialect::Broken;
 
 /// What a host's certificate may certify.
 const CERTIFIED: &[Algorithm] = &[
@@ -88,6 +89,23 @@ impl Drop for Upstream {
 }
 
 impl Upstream {
+    /// A port behind the target, as the target reaches it.
+    pub(super) async fn port(&self, to: &str) -> Result<Channel<Msg>, Broken> {
+        let no = |why: &str| Broken::refused(format!("{to} was not reached from the target: {why}"));
+        let split = to.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse().ok()?)));
+        let Some((host, port)) = split else { return Err(no("that is no host and port")) };
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        // Whoever asked is not told to the target: it is the gateway's connection.
+        let opened = self.handle.channel_open_direct_tcpip(host, port, "127.0.0.1", 0).await;
+        opened.map_err(|error| {
+            if let russh::Error::ChannelOpenFailure(reason) = error {
+                no(reason.description())
+            } else {
+                Broken::TargetGone
+            }
+        })
+    }
+
     /// Goodbye, for as long as somebody listens to it; then the connection is cut.
     pub(super) async fn close(&self, within: Duration) {
         let _gone = timeout(within, self.handle.disconnect(Disconnect::ByApplication, "", "")).await;

@@ -12,6 +12,7 @@ mod people;
 mod remarks;
 mod requests;
 mod sessions;
+mod ssh_keys;
 mod start;
 mod votes;
 
@@ -35,6 +36,7 @@ pub use people::{AuthenticateError, IssueError, Issued, SuspendError, TokenView}
 pub use remarks::{History, RemarkError};
 pub use requests::{AccessAsk, Asked, RequestError, WithdrawError};
 pub use sessions::{AdmitError, BeginError, Client, EndError, Held, HoldError, SpendError};
+pub use ssh_keys::{BindError, Bound, KeyView, LONGEST_KEY};
 pub use start::{Config, KeysConfig, RecordingsConfig, StartError, StoreConfig};
 pub use votes::{Choice, VoteError};
 

@@ -217,9 +217,15 @@ impl Workflows {
 
     /// Whether what somebody signed in with is still good.
     pub async fn still(&self, who: &Authenticated) -> Result<(), AuthenticateError> {
-        let Account::Token(id) = who.account() else { return Ok(()) };
-        let row = people::find_token(self.db(), *id).await?.ok_or(AuthenticateError::Unknown)?;
-        self.admit_token(row).await.map(drop)
+        match who.account() {
+            Account::Token(id) => {
+                let row = people::find_token(self.db(), *id).await?.ok_or(AuthenticateError::Unknown)?;
+                self.admit_token(row).await.map(drop)
+            }
+            Account::Key(id) => self.key_still(*id).await,
+            // The platform is asked with each message.
+            Account::Chat(_) => Ok(()),
+        }
     }
 
     /// Whether a token that was shown is good now.

@@ -37,7 +37,7 @@ pub use facts::{FACTS, Fact, Kind};
 pub use file::DETECTORS;
 pub use mistake::{Mistake, Severity};
 pub use route::{Ask, MayAsk, Refusal, Route};
-pub use scope::{Judgement, Scope, Seat};
+pub use scope::{FORWARD, Judgement, Scope, Seat};
 pub use shift::OnCallView;
 
 use crate::approval::Who;

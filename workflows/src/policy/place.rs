@@ -1,6 +1,7 @@
 //! Reads what people reach and who they are: `[[target]]`, `[group]` and `[rotation.NAME]`.
 
 use std::collections::BTreeMap;
+use std::net::Ipv6Addr;
 
 use jiff::tz::TimeZone;
 use toml::de::DeValue;
@@ -151,17 +152,18 @@ fn logins(value: &toml::Spanned<DeValue<'_>>, protocol: Protocol, notes: &mut No
         let Some(mut login) = Table::of(value, "login", notes) else { continue };
         let user = login.need_text("user", "\"…\"", notes);
         let credential = credential(&mut login, protocol, notes);
-        let (shell, guard, watch) = match protocol {
-            Protocol::Postgres => (None, None, false),
+        let (shell, guard, watch, forward) = match protocol {
+            Protocol::Postgres => (None, None, false, Vec::new()),
             Protocol::Ssh => {
                 let shell = login.text("shell", notes);
                 let watch = login.flag("watch", notes).is_some_and(At::into_inner);
-                (shell.and_then(|text| path(&text, "shell", notes)), guard(&mut login, notes), watch)
+                let forward = login.texts("forward", notes).iter().filter_map(|to| destination(to, notes)).collect();
+                (shell.and_then(|text| path(&text, "shell", notes)), guard(&mut login, notes), watch, forward)
             }
         };
         login.close(notes);
         if let (Some(user), Some(credential)) = (user, credential) {
-            all.insert(access, Login { user: user.into_inner(), credential, shell, guard, watch });
+            all.insert(access, Login { user: user.into_inner(), credential, shell, guard, watch, forward });
         }
     }
     all
@@ -175,6 +177,27 @@ fn path(text: &At<String>, key: &str, notes: &mut Notes<'_>) -> Option<String> {
     }
     let what = format!("`{key}` must be a whole path without spaces or special signs");
     notes.wrong(&text.span(), what, "write it like `/bin/bash`");
+    None
+}
+
+/// Where a port may lead: a name or an address that is compared as it is, and a port or `*`.
+fn destination(text: &At<String>, notes: &mut Notes<'_>) -> Option<String> {
+    let split = text.get_ref().rsplit_once(':');
+    let good = split.is_some_and(|(host, port)| {
+        let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+        let host_is = bare.map_or(!host.is_empty() && !host.contains(':'), |host| host.parse::<Ipv6Addr>().is_ok());
+        let clean = |c: char| c.is_ascii_alphanumeric() || ".:-_[]".contains(c);
+        host_is && host.chars().all(clean) && (port == "*" || port.parse::<u16>().is_ok_and(|port| port > 0))
+    });
+    if good {
+        return Some(text.get_ref().clone());
+    }
+    let what = format!("`{}` is not where a port can lead", text.get_ref());
+    notes.wrong(
+        &text.span(),
+        what,
+        "write `host:port`, or `host:*` for all ports of it; an IPv6 address in brackets",
+    );
     None
 }
 

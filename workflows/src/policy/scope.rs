@@ -187,7 +187,7 @@ impl Scope {
     /// Folds what was found into one judgement. The order of the rules does not matter to the gate.
     pub(super) fn fold(&self, op: &Operation, found: &[(&Arc<Rule>, Found)]) -> Judgement {
         let open = Verdict { gate: Gate::Open, mask: Arc::clone(&self.mask) };
-        let mut verdict = match self.beyond_level(op) {
+        let mut verdict = match self.beyond_level(op).or_else(|| self.leads_nowhere(op)) {
             Some(denial) => self.and(open, Gate::Shut(denial)),
             None => open,
         };
@@ -223,6 +223,25 @@ impl Scope {
             doubts.extend(doubt);
         }
         Judgement { verdict, rules, doubts }
+    }
+
+    /// A port that the file lets lead nowhere. Rules only narrow what the file's login says.
+    pub(super) fn leads_nowhere(&self, op: &Operation) -> Option<Denial> {
+        if op.verb != FORWARD {
+            return None;
+        }
+        let (access, target) = (self.sitter.access, &self.sitter.target);
+        let login = target.logins.get(&access);
+        let to = op.on.first().map_or("", |on| on.name.as_str());
+        if login.is_some_and(|login| login.forwards(to)) {
+            return None;
+        }
+        let because = format!(
+            "no port leads through {} to {to} at {access} access; whoever keeps the file adds it: login.{access} = \
+             {{ …, forward = [\"{to}\"] }}",
+            target.name
+        );
+        Some(Denial { rule: "forwarding".to_owned(), because })
     }
 
     fn and(&self, verdict: Verdict, gate: Gate) -> Verdict {
@@ -266,6 +285,9 @@ impl Scope {
         Some(Denial { rule: ACCESS_LEVEL.to_owned(), because })
     }
 }
+
+/// The verb of a port that leads through a target to somewhere else.
+pub const FORWARD: &str = "FORWARD";
 
 /// The hold rules that an allow rule lifts.
 fn over(rule: &Rule) -> impl Iterator<Item = &String> {

@@ -279,6 +279,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "start", include_str!("../../../migrations/0001_start.sql")),
     (2, "chat", include_str!("../../../migrations/0002_chat.sql")),
     (3, "digest", include_str!("../../../migrations/0003_digest.sql")),
+    (4, "ssh keys", include_str!("../../../migrations/0004_ssh_keys.sql")),
 ];
 
 impl Db {

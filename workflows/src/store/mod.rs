@@ -10,6 +10,7 @@ pub(crate) mod people;
 pub(crate) mod remarks;
 pub(crate) mod requests;
 pub(crate) mod sessions;
+pub(crate) mod ssh_keys;
 
 pub(crate) use db::{Db, Tx};
 pub use db::{Faults, StoreError};

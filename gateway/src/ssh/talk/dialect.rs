@@ -151,6 +151,7 @@ impl Dialect for Talk {
             (Part::Start, What::Exec(_)) => b"exec",
             (Part::Start, What::Shell) => b"shell",
             (Part::Start, What::Subsystem(_)) => b"subsystem",
+            (Part::Start, What::Port(_)) => b"port",
         };
         part(kind);
         part(self.start.terminal.as_ref().map_or("", |terminal| terminal.term.as_str()).as_bytes());

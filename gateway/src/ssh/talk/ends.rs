@@ -9,6 +9,7 @@ use super::{Stage, Talk};
 use crate::dialect::Broken;
 use crate::record::Record;
 use crate::ssh::pipe::Came;
+use crate::ssh::start::What;
 
 /// How long a program may take to end by itself before it is killed.
 const MERCY: Duration = Duration::from_millis(300);
@@ -42,6 +43,10 @@ impl Talk {
     /// What runs there ends with the session, even where it would survive its connection (G1).
     pub(super) async fn kill(&mut self) {
         let Some((read, write)) = self.pipe.target() else { return };
+        if matches!(self.start.what, What::Port(_)) {
+            // No process of ours is there; the port ends with its connection.
+            return;
+        }
         // By another command of the same connection first: it finds background jobs as well, and OpenSSH passes no signal on to
         // a command of root's.
         let sweep = async {

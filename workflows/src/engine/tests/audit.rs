@@ -80,7 +80,7 @@ both! {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_statement_is_accepted_by_both_engines() {
-    use crate::store::{audit, chat, digests, grants, notices, people, remarks, requests, sessions};
+    use crate::store::{audit, chat, digests, grants, notices, people, remarks, requests, sessions, ssh_keys};
     for engine in [Engine::Sqlite, Engine::Postgres] {
         let Some(world) = World::on(engine).await else { continue };
         let all = [
@@ -93,6 +93,7 @@ async fn every_statement_is_accepted_by_both_engines() {
             remarks::STATEMENTS,
             requests::STATEMENTS,
             sessions::STATEMENTS,
+            ssh_keys::STATEMENTS,
         ];
         for (name, text) in all.concat() {
             let prepared = world.workflows.db().prepare(text).await;

@@ -1,6 +1,6 @@
 use super::world::*;
 use crate::clock::Span;
-use crate::engine::AuthenticateError;
+use crate::engine::{AuthenticateError, BindError};
 use crate::secret::Secret;
 use crate::told::Told;
 
@@ -40,6 +40,53 @@ both! {
             assert!(!found, "{} holds the token", path.display());
         }
         assert!(!format!("{issued:?}").contains(issued.token.reveal()));
+    }
+
+    fn a_key_signs_in_its_one_owner_until_it_expires_or_is_taken_back(world) {
+        let (ada, grace) = (world.person("ada").await, world.person("grace").await);
+        let bound = world.workflows.bind_key(&ada, "SHA256:one", Span::hours(2), "laptop").await.unwrap();
+        assert!(matches!(
+            world.workflows.bind_key(&grace, "SHA256:one", Span::hours(2), "").await,
+            Err(BindError::Taken)
+        ));
+        let with_key = world.workflows.authenticate_key("SHA256:one").await.unwrap();
+        assert_eq!(with_key.identity(), ada.identity());
+        assert!(world.workflows.knows_key("SHA256:one").await.unwrap());
+        // A key binds no keys.
+        assert!(matches!(
+            world.workflows.bind_key(&with_key, "SHA256:two", Span::hours(2), "").await,
+            Err(BindError::Token)
+        ));
+        // Nobody takes back what is not theirs.
+        assert!(matches!(world.workflows.revoke_key(&grace, bound.id).await, Err(BindError::Missing)));
+        world.hand.advance(Span::hours(2));
+        assert!(matches!(world.workflows.authenticate_key("SHA256:one").await, Err(AuthenticateError::Expired)));
+        assert!(matches!(world.workflows.still(&with_key).await, Err(AuthenticateError::Expired)));
+        // Over is over: it is free for whoever holds it now.
+        let second = world.workflows.bind_key(&grace, "SHA256:one", Span::hours(2), "").await.unwrap();
+        let third = world.workflows.bind_key(&grace, "SHA256:one", Span::hours(9), "").await.unwrap();
+        assert!(matches!(world.workflows.revoke_key(&grace, second.id).await, Err(BindError::Missing)));
+        let with_key = world.workflows.authenticate_key("SHA256:one").await.unwrap();
+        assert_eq!(with_key.identity(), grace.identity());
+        world.workflows.revoke_key(&grace, third.id).await.unwrap();
+        assert!(matches!(world.workflows.authenticate_key("SHA256:one").await, Err(AuthenticateError::Unknown)));
+        assert!(matches!(world.workflows.still(&with_key).await, Err(AuthenticateError::Revoked)));
+        assert!(!world.workflows.knows_key("SHA256:one").await.unwrap());
+        assert_eq!(world.workflows.keys(&grace).await.unwrap().len(), 2);
+    }
+
+    fn nobody_holds_keys_without_number_or_end(world) {
+        let ada = world.person("ada").await;
+        for at in 0..32 {
+            world.workflows.bind_key(&ada, &format!("SHA256:{at}"), Span::hours(2), "").await.unwrap();
+        }
+        let more = world.workflows.bind_key(&ada, "SHA256:more", Span::hours(2), "").await;
+        assert!(matches!(more, Err(BindError::Full)));
+        let long = world.workflows.bind_key(&ada, "SHA256:0", Span::hours(367 * 24), "").await;
+        assert!(matches!(long, Err(BindError::Span)));
+        world.workflows.suspend("test", "ada", true).await.unwrap();
+        assert!(matches!(world.workflows.authenticate_key("SHA256:0").await, Err(AuthenticateError::Suspended)));
+        assert!(!world.workflows.knows_key("SHA256:0").await.unwrap());
     }
 
     fn a_suspended_person_is_out_with_all_tokens_and_grants(world) {

@@ -351,6 +351,27 @@ fn a_secret_in_the_file_is_a_mistake_and_is_shown_nowhere() {
 }
 
 #[test]
+fn where_ports_lead_is_a_host_and_a_port() {
+    let target = |to: &str| {
+        let login = format!("login.read = {{ user = \"x\", password = \"env:X\", forward = [\"{to}\"] }}");
+        let keys = "host_key = \"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGP2Hcq6OYhfz8dVSDkRdhdXvnkvZZXk0mDBgpmzuFCU\"";
+        format!("{WORLD}\n[[target]]\nname = \"web-9\"\nprotocol = \"ssh\"\naddress = \"h:22\"\n{keys}\n{login}\n")
+    };
+    for good in ["db.internal:5432", "10.0.0.7:*", "[::1]:80"] {
+        let policy = Policy::parse(&target(good)).unwrap_or_else(|list| panic!("{good}: {list:?}"));
+        let login = policy.target(&"web-9".parse().unwrap()).unwrap().logins[&Access::Read].clone();
+        assert_eq!(login.forward, [good]);
+    }
+    for wrong in ["db.internal", "*:5432", "::1:80", "[x]:80", "db:0", "db:70000", ":80", "a b:80", ""] {
+        let list = Policy::parse(&target(wrong)).expect_err(wrong);
+        assert!(
+            list.iter().any(|mistake| mistake.what.contains("is not where a port can lead")),
+            "{wrong}: {list:?}"
+        );
+    }
+}
+
+#[test]
 fn a_condition_that_nobody_can_read_is_refused() {
     let said = |condition: &str| {
         let (_, list) = broken("op.act == \"write\" && !op.bounded", condition);

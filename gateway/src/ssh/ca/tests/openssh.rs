@@ -185,3 +185,33 @@ fn keys_and_authorities_of_other_kinds_are_judged_by_their_strength() {
         }
     }
 }
+
+#[test]
+fn a_key_is_proved_by_what_ssh_keygen_signs_with_it_and_nothing_else() {
+    let (folder, _) = authorities();
+    let certifier = crate::ssh::Certifier::open(folder.path()).unwrap();
+    let (mine, stranger) = (key(), key());
+    keep_private(&folder.path().join("mine"), &mine);
+    keep_private(&folder.path().join("stranger"), &stranger);
+    fs::write(folder.path().join("words"), "these words\n").unwrap();
+    let sign = |who: &str, space: &str| {
+        let _old = fs::remove_file(folder.path().join("words.sig"));
+        let made = keygen(folder.path(), &["-q", "-Y", "sign", "-n", space, "-f", who, "words"])?;
+        assert!(made.status.success(), "{made:?}");
+        Some(fs::read_to_string(folder.path().join("words.sig")).unwrap())
+    };
+    let public = mine.public_key().to_openssh().unwrap();
+    let Some(good) = sign("mine", "countersign") else { return };
+    assert_eq!(certifier.proved(&public, "these words\n", &good), Ok(fingerprint(mine.public_key())));
+    let (others, elsewhere) = (sign("stranger", "countersign").unwrap(), sign("mine", "file").unwrap());
+    for (words, signature) in [
+        ("other words\n", good.as_str()),
+        ("these words\n", &others),
+        ("these words\n", &elsewhere),
+        ("these words\n", ""),
+        ("these words\n", &good.replace('A', "B")),
+    ] {
+        assert!(certifier.proved(&public, words, signature).is_err(), "{words} {signature}");
+    }
+    assert!(certifier.proved("ssh-dss AAAA", "these words\n", &good).is_err());
+}
