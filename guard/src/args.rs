@@ -28,6 +28,17 @@ pub enum Asked {
         folder: PathBuf,
         /// Part of the socket's path.
         name: String,
+        /// Whether there is no guard, whose end would be the end of the relay.
+        lone: bool,
+    },
+    /// Become a program that knows where a sudo below it asks, and stop nothing.
+    Named {
+        /// The session's name.
+        session: String,
+        /// The socket that leads to the gateway.
+        socket: PathBuf,
+        /// The program and its arguments, with its own path first.
+        argv: Vec<OsString>,
     },
 }
 
@@ -37,7 +48,7 @@ pub enum Asked {
 pub enum Wrong {
     /// No way of calling it.
     #[error(
-        "usage: countersign-guard --session NAME --key KEY --socket PATH [--silence SECONDS] [--line BASE64] -- PROGRAM [ARGUMENT...]\n       countersign-guard --relay FOLDER --session NAME"
+        "usage: countersign-guard --session NAME --key KEY --socket PATH [--silence SECONDS] [--line BASE64] -- PROGRAM [ARGUMENT...]\n       countersign-guard --relay FOLDER --session NAME [--only sudo]\n       countersign-guard --only sudo --session NAME --socket PATH [--line BASE64] -- PROGRAM [ARGUMENT...]"
     )]
     Usage,
     /// Signed in without the gateway.
@@ -97,6 +108,7 @@ fn key_file() -> Result<VerifyingKey, Wrong> {
 fn options(words: &[OsString], fixed: Option<fn() -> Result<VerifyingKey, Wrong>>) -> Result<Asked, Wrong> {
     let (mut session, mut key, mut socket, mut folder, mut line) = (None, None, None, None, None);
     let mut silence = Duration::from_secs(15);
+    let mut lone = false;
     let mut words = words.iter();
     let mut command: Vec<OsString> = Vec::new();
     while let Some(word) = words.next() {
@@ -111,6 +123,8 @@ fn options(words: &[OsString], fixed: Option<fn() -> Result<VerifyingKey, Wrong>
             Some("--socket") => socket = Some(PathBuf::from(value)),
             Some("--line") => line = Some(STANDARD.decode(value.as_bytes()).map_err(|_| Wrong::Usage)?),
             Some("--relay") => folder = Some(PathBuf::from(value)),
+            // A login whose shell is the guard is guarded, whatever is asked.
+            Some("--only") if value == "sudo" && fixed.is_none() => lone = true,
             Some("--silence") => silence = Duration::from_secs(seconds(value)?),
             _ => return Err(Wrong::Usage),
         }
@@ -121,24 +135,21 @@ fn options(words: &[OsString], fixed: Option<fn() -> Result<VerifyingKey, Wrong>
         return Err(Wrong::Name);
     }
     if let Some(folder) = folder {
-        return Ok(Asked::Relay { folder, name: session });
+        return Ok(Asked::Relay { folder, name: session, lone });
+    }
+    let program = command.first().map(PathBuf::from).ok_or(Wrong::Usage)?;
+    if let Some(line) = line {
+        command.extend([OsString::from("-c"), OsString::from_vec(line)]);
+    }
+    let socket = socket.ok_or(Wrong::Usage)?;
+    if lone {
+        return Ok(Asked::Named { session, socket, argv: command });
     }
     let key = match fixed {
         Some(read) => read()?,
         None => key.ok_or(Wrong::Usage)?,
     };
-    let program = command.first().map(PathBuf::from).ok_or(Wrong::Usage)?;
-    if let Some(line) = line {
-        command.extend([OsString::from("-c"), OsString::from_vec(line)]);
-    }
-    Ok(Asked::Session(Box::new(Options {
-        session,
-        key,
-        socket: socket.ok_or(Wrong::Usage)?,
-        silence,
-        program,
-        argv: command,
-    })))
+    Ok(Asked::Session(Box::new(Options { session, key, socket, silence, program, argv: command })))
 }
 
 fn seconds(value: &OsStr) -> Result<u64, Wrong> {
@@ -168,6 +179,9 @@ mod tests {
         assert_eq!(options.silence, Duration::from_secs(15));
         assert!(matches!(read_words(&["guard", "--relay", "/tmp", "--session", "x"]), Ok(Asked::Relay { .. })));
         let line = STANDARD.encode("echo 'a b'");
+        let words = ["guard", "--only", "sudo", "--session", "s", "--socket", "/s", "--line", &line, "--", "/bin/sh"];
+        let Ok(Asked::Named { argv, .. }) = read_words(&words) else { panic!("a session that only sudo asks for") };
+        assert_eq!(argv, ["/bin/sh", "-c", "a b"]);
         let words = ["guard", "--session", "s", "--key", &key, "--socket", "/s", "--line", &line, "--", "/bin/sh"];
         let Ok(Asked::Session(options)) = read_words(&words) else { panic!("a session") };
         assert_eq!(options.argv, ["/bin/sh", "-c", "echo 'a b'"]);
@@ -183,6 +197,8 @@ mod tests {
             vec!["guard", "--session", "../s", "--key", &key, "--socket", "/s", "--", "sh"],
             vec!["guard", "--session", "s", "--key", &key, "--socket", "/s", "--silence", "0", "--", "sh"],
             vec!["guard", "--relay", "/tmp", "--session", "a/b"],
+            vec!["guard", "--only", "su", "--session", "s", "--socket", "/s", "--", "sh"],
+            vec!["guard", "--only", "sudo", "--session", "s", "--socket", "/s"],
         ] {
             assert!(read_words(&words).is_err(), "{words:?}");
         }

@@ -36,7 +36,7 @@ pub use {
     args::{Asked, KEY_FILE, NAME, Wrong, read, read_key},
     options::{Failed, Options},
     relay::relay,
-    start::{CUT_OFF, NOT_STARTED, run, said},
+    start::{CUT_OFF, NOT_STARTED, named, run, said},
 };
 
 #[cfg(target_os = "linux")]
@@ -44,7 +44,8 @@ pub use {
 pub fn main(args: &[std::ffi::OsString]) -> u8 {
     let outcome = match read(args) {
         Ok(Asked::Session(options)) => run(&options),
-        Ok(Asked::Relay { folder, name }) => relay(&folder, &name).map(|()| 0),
+        Ok(Asked::Relay { folder, name, lone }) => relay(&folder, &name, lone).map(|()| 0),
+        Ok(Asked::Named { session, socket, argv }) => Err(named(&session, &socket, &argv)),
         Err(wrong) => {
             eprintln!("countersign: {wrong}");
             return NOT_STARTED;

@@ -21,8 +21,8 @@ const CONNECTIONS: usize = 16;
 
 /// Makes the socket, tells its path on standard output as one line, and carries frames until either side ends.
 ///
-/// The first connection is the guard's: when it ends, so does everything.
-pub fn relay(folder: &Path, name: &str) -> Result<(), Failed> {
+/// The first connection is the guard's: when it ends, so does everything. Unless it is alone, for a session without a guard.
+pub fn relay(folder: &Path, name: &str, lone: bool) -> Result<(), Failed> {
     let step = |words| move |error: io::Error| Failed::Step(words, error);
     sys::become_unreachable().map_err(step("the relay cannot shut itself off"))?;
     let socket = Socket::make(folder, name).map_err(step("the socket cannot be made"))?;
@@ -30,7 +30,7 @@ pub fn relay(folder: &Path, name: &str) -> Result<(), Failed> {
     let line = format!("countersign-guard 1 {}\n", socket.path.display());
     out.write_all(line.as_bytes()).and_then(|()| out.flush()).map_err(step("the gateway is gone"))?;
     let mut relay =
-        Relay { guard: None, others: HashMap::new(), next: 0, asked: HashMap::new(), arrived: Vec::new() };
+        Relay { guard: None, lone, others: HashMap::new(), next: 0, asked: HashMap::new(), arrived: Vec::new() };
     relay.carry(&socket.listener).map_err(step("the connection ended"))
 }
 
@@ -63,6 +63,7 @@ impl Drop for Socket {
 
 struct Relay {
     guard: Option<u64>,
+    lone: bool,
     others: HashMap<u64, Link>,
     next: u64,
     /// Who asked what.
@@ -104,7 +105,9 @@ impl Relay {
     fn add(&mut self, stream: UnixStream) -> io::Result<()> {
         if self.others.len() < CONNECTIONS {
             self.others.insert(self.next, Link::new(stream)?);
-            self.guard.get_or_insert(self.next);
+            if !self.lone {
+                self.guard.get_or_insert(self.next);
+            }
             self.next += 1;
         }
         Ok(())

@@ -1,12 +1,13 @@
 //! Three processes: the watch, which only looks whether the guard is alive; the guard; and the session's first program.
 //! If either of the first two ends, the other kills everything below.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -70,6 +71,17 @@ pub fn run(options: &Options) -> Result<u8, Failed> {
             std::process::exit(status.into());
         }
     }
+}
+
+/// Becomes a program of a session that is not guarded, whose `sudo` learns from its environment where to ask. Returns only if that
+/// failed. Nothing of the environment is believed: it says where to ask, and answers are signed.
+pub fn named(session: &str, socket: &Path, argv: &[OsString]) -> Failed {
+    let Some((program, rest)) = argv.split_first() else {
+        return Failed::Step("there is no program to start", io::ErrorKind::InvalidInput.into());
+    };
+    let mut command = Command::new(program);
+    command.args(rest).env("COUNTERSIGN_SESSION", session).env("COUNTERSIGN_SOCKET", socket);
+    Failed::Step("the program cannot be started", command.exec())
 }
 
 /// Yama's rule about who may trace whom; 0 without it.

@@ -95,7 +95,8 @@ pub fn free_port() -> Result<u16, SandboxError> {
     Ok(listener.local_addr().map_err(io("no free port"))?.port())
 }
 
-fn is_root() -> bool {
+/// Whether this runs as root, who may start servers as somebody else.
+pub fn is_root() -> bool {
     fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0)
 }
 

@@ -1,5 +1,6 @@
 //! A real OpenSSH server on a free port. It is gone when it is dropped.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
@@ -25,6 +26,11 @@ pub struct Sshd {
 impl Sshd {
     /// Starts one that accepts one key, with more lines for `sshd_config` if there are any.
     pub fn start(more: &str) -> Result<Self, SandboxError> {
+        Self::start_below(&[], more)
+    }
+
+    /// The same, started by another program, which must become it: the words before sshd's own.
+    pub fn start_below(below: &[String], more: &str) -> Result<Self, SandboxError> {
         let program = Path::new("/usr/sbin/sshd");
         if !program.exists() {
             return Err(SandboxError::NoSshd);
@@ -52,8 +58,10 @@ impl Sshd {
              PermitRootLogin yes\nAcceptEnv LANG LC_*\nSubsystem sftp internal-sftp\nLogLevel VERBOSE\n{more}\n"
         );
         fs::write(at("config"), config).map_err(io("no configuration"))?;
-        let mut command = Command::new(program);
-        command.args(["-D", "-e", "-f"]).arg(at("config")).stdin(Stdio::null()).stderr(Stdio::piped());
+        let words: Vec<&OsStr> = below.iter().map(OsStr::new).chain([program.as_os_str()]).collect();
+        let Some((first, rest)) = words.split_first() else { return Err(SandboxError::NoSshd) };
+        let mut command = Command::new(first);
+        command.args(rest).args(["-D", "-e", "-f"]).arg(at("config")).stdin(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(io("sshd could not be started"))?;
         let log = child.stderr.take();
         let (ready, is_ready) = mpsc::channel();

@@ -5,6 +5,7 @@ mod exec;
 mod files;
 mod guard;
 mod keys;
+mod sudo;
 mod watched;
 mod ways;
 
@@ -120,9 +121,13 @@ impl Host {
     }
 
     async fn grant(&self, span: Span) -> GrantId {
+        self.grant_at(Access::Write, span).await
+    }
+
+    async fn grant_at(&self, access: Access, span: Span) -> GrantId {
         let who = self.world.person("ada").await;
         let target = "web-1".parse().expect("a name");
-        let ask = AccessAsk { target, access: Access::Write, span, why: "test".to_owned(), emergency: false };
+        let ask = AccessAsk { target, access, span, why: "test".to_owned(), emergency: false };
         let asked = self.world.workflows().request(&who, ask).await.expect("asked");
         self.world.approve("linus", asked.request.id).await;
         let grants =

@@ -238,6 +238,9 @@ pub struct Login {
     pub guard: Option<Guarding>,
     /// Whether the lines of an SSH shell are read off its terminal and judged. Advisory: a program can show what it likes.
     pub watch: bool,
+    /// Where `countersign-guard` is at an SSH target whose sudo has Countersign's plugin: what runs under sudo is asked about, and
+    /// nothing else is stopped. Not together with `guard`, under which sudo does not work.
+    pub sudo: Option<String>,
     /// Where an SSH session's ports may lead to, each as `host:port` or `host:*`, as the target itself would reach it. Nowhere where
     /// it is empty.
     pub forward: Vec<String>,
@@ -315,6 +318,7 @@ mod tests {
             shell: None,
             guard: None,
             watch: false,
+            sudo: None,
             forward: vec!["db.internal:5432".to_owned(), "cache:*".to_owned(), "[::1]:80".to_owned()],
         };
         for to in ["db.internal:5432", "DB.internal:5432", "cache:1", "cache:65535", "[::1]:80"] {

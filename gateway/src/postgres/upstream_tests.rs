@@ -49,6 +49,7 @@ impl Bench {
                     shell: None,
                     guard: None,
                     watch: false,
+                    sudo: None,
                     forward: Vec::new(),
                 },
             )]),
@@ -193,6 +194,7 @@ async fn a_real_server_says_no_and_the_client_learns_what_it_may() {
         shell: None,
         guard: None,
         watch: false,
+        sudo: None,
         forward: Vec::new(),
     };
     let error = dial(&Target { logins: BTreeMap::from([(Access::Write, login)]), ..good }).await.unwrap_err();

@@ -40,6 +40,8 @@ pub(super) struct Way {
     pub(super) shell: String,
     /// What answers are signed with.
     pub(super) key: Arc<SigningKey>,
+    /// Whether only what runs under sudo is asked about, by sudo's own plugin.
+    pub(super) only_sudo: bool,
 }
 
 impl Way {
@@ -47,10 +49,14 @@ impl Way {
         self.path.as_deref().unwrap_or(guard::NAME)
     }
 
+    const fn only(&self) -> &str {
+        if self.only_sudo { " --only sudo" } else { "" }
+    }
+
     /// The command line that starts the session: the login's shell, or that shell with a line to read.
     pub(super) fn start(&self, session: &str, socket: &str, line: Option<&[u8]>) -> String {
-        let mut all = format!("{} --session {session} --socket {socket}", self.program());
-        if self.path.is_some() {
+        let mut all = format!("{}{} --session {session} --socket {socket}", self.program(), self.only());
+        if self.path.is_some() && !self.only_sudo {
             all.push_str(" --key ");
             all.push_str(&STANDARD.encode(self.key.verifying_key().to_bytes()));
         }
@@ -110,7 +116,7 @@ impl Guard {
     ) -> Result<Self, Broken> {
         let (mut read, write) = channel.split();
         write
-            .exec(true, format!("{} --relay {FOLDER} --session {session}", way.program()))
+            .exec(true, format!("{}{} --relay {FOLDER} --session {session}", way.program(), way.only()))
             .await
             .map_err(|_| Broken::TargetGone)?;
         let mut arrived = BytesMut::new();

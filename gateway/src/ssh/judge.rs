@@ -35,7 +35,7 @@ pub(super) struct Ways {
     pub(super) session: String,
     /// What reads command lines.
     pub(super) shell: Shell,
-    /// How every program is stopped, where the file wants that.
+    /// How every program, or what runs under sudo, is asked about, where the file wants that.
     pub(super) guard: Option<Way>,
     /// Whether a shell's lines are read off its terminal and judged.
     pub(super) watch: bool,
@@ -45,14 +45,18 @@ impl Ways {
     pub(super) fn new(session: String, target: &Target, access: Access, key: &Arc<SigningKey>) -> Self {
         let login = target.logins.get(&access);
         let shell = login.and_then(|login| login.shell.clone());
-        let guard = login.and_then(|login| login.guard.clone()).map(|guard| Way {
-            path: match guard {
-                Guarding::Path(path) => Some(path),
-                Guarding::LoginShell => None,
-            },
+        let way = |path: Option<String>, only_sudo| Way {
+            path,
             shell: shell.clone().unwrap_or_else(|| "/bin/sh".to_owned()),
             key: Arc::clone(key),
+            only_sudo,
+        };
+        let guard = login.and_then(|login| login.guard.clone()).map(|guard| match guard {
+            Guarding::Path(path) => way(Some(path), false),
+            Guarding::LoginShell => way(None, false),
         });
+        let sudo = login.and_then(|login| login.sudo.clone()).map(|path| way(Some(path), true));
+        let guard = guard.or(sudo);
         let watch = login.is_some_and(|login| login.watch);
         Self { session, shell: shell_of(target, access), guard, watch }
     }

@@ -154,6 +154,11 @@ impl Talk {
 
     /// Whether programs are stopped one by one.
     fn is_guarded(&self) -> bool {
+        self.is_asked_for() && !self.ways.guard.as_ref().is_some_and(|way| way.only_sudo)
+    }
+
+    /// Whether something at the target asks about programs, if only about those under sudo.
+    fn is_asked_for(&self) -> bool {
         self.ways.guard.is_some() && matches!(self.start.what, What::Exec(_) | What::Shell)
     }
 
@@ -168,7 +173,7 @@ impl Talk {
             self.pipe.opened().await;
             return Ok(());
         }
-        let line = if self.is_guarded() { Some(self.begin_guard().await?) } else { None };
+        let line = if self.is_asked_for() { Some(self.begin_guard().await?) } else { None };
         let channel = self.upstream.handle.channel_open_session().await.map_err(gone)?;
         self.stage = Stage::Started;
         self.files = matches!(self.start.what, What::Subsystem(_)).then(Box::default);

@@ -152,18 +152,20 @@ fn logins(value: &toml::Spanned<DeValue<'_>>, protocol: Protocol, notes: &mut No
         let Some(mut login) = Table::of(value, "login", notes) else { continue };
         let user = login.need_text("user", "\"…\"", notes);
         let credential = credential(&mut login, protocol, notes);
-        let (shell, guard, watch, forward) = match protocol {
-            Protocol::Postgres => (None, None, false, Vec::new()),
+        let (shell, guard, watch, sudo, forward) = match protocol {
+            Protocol::Postgres => (None, None, false, None, Vec::new()),
             Protocol::Ssh => {
                 let shell = login.text("shell", notes);
                 let watch = login.flag("watch", notes).is_some_and(At::into_inner);
                 let forward = login.texts("forward", notes).iter().filter_map(|to| destination(to, notes)).collect();
-                (shell.and_then(|text| path(&text, "shell", notes)), guard(&mut login, notes), watch, forward)
+                let shell = shell.and_then(|text| path(&text, "shell", notes));
+                let guard = guard(&mut login, notes);
+                (shell, guard.clone(), watch, sudo(&mut login, guard.is_some(), notes), forward)
             }
         };
         login.close(notes);
         if let (Some(user), Some(credential)) = (user, credential) {
-            all.insert(access, Login { user: user.into_inner(), credential, shell, guard, watch, forward });
+            all.insert(access, Login { user: user.into_inner(), credential, shell, guard, watch, sudo, forward });
         }
     }
     all
@@ -178,6 +180,14 @@ fn path(text: &At<String>, key: &str, notes: &mut Notes<'_>) -> Option<String> {
     let what = format!("`{key}` must be a whole path without spaces or special signs");
     notes.wrong(&text.span(), what, "write it like `/bin/bash`");
     None
+}
+
+fn sudo(login: &mut Table<'_>, guarded: bool, notes: &mut Notes<'_>) -> Option<String> {
+    let text = login.text("sudo", notes)?;
+    if guarded {
+        notes.wrong(&text.span(), "sudo does not work under a guard", "leave out `guard` or `sudo`");
+    }
+    path(&text, "sudo", notes)
 }
 
 /// Where a port may lead: a name or an address that is compared as it is, and a port or `*`.
