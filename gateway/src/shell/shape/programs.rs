@@ -1,0 +1,63 @@
+//! Programs that have shapes: each of their operands is the name of a file, and no option of theirs runs or reads anything else.
+
+use super::super::options::Spec;
+
+/// A program, as far as it has shapes.
+#[derive(Debug)]
+pub(super) struct Known {
+    name: &'static str,
+    /// Its options. One that is missing here has no shape.
+    pub(super) spec: Spec,
+    /// So many operands stay as they are: a mode, an owner.
+    pub(super) fixed: usize,
+}
+
+const NONE: Spec = Spec { flags: "", takes: "", glued: "", long: &[], long_takes: &[] };
+
+const fn flags(name: &'static str, flags: &'static str) -> Known {
+    Known { name, spec: Spec { flags, ..NONE }, fixed: 0 }
+}
+
+const fn takes(name: &'static str, flags: &'static str, takes: &'static str) -> Known {
+    Known { name, spec: Spec { flags, takes, ..NONE }, fixed: 0 }
+}
+
+/// `sudo` with these options changes the rights alone.
+pub(super) const SUDO: Spec = Spec { flags: "n", takes: "ug", glued: "", long: &[], long_takes: &["user", "group"] };
+
+const ALL: &[Known] = &[
+    Known {
+        name: "rm",
+        spec: Spec { flags: "dfirRIv", long: &["dir", "force", "one-file-system", "recursive", "verbose"], ..NONE },
+        fixed: 0,
+    },
+    flags("rmdir", "v"),
+    flags("unlink", ""),
+    flags("shred", "fuvxz"),
+    takes("truncate", "co", "s"),
+    takes("mkdir", "pv", "m"),
+    flags("touch", "acm"),
+    flags("cp", "afinprRTuv"),
+    flags("mv", "finTuv"),
+    Known { name: "chmod", spec: Spec { flags: "cfv", ..NONE }, fixed: 1 },
+    Known { name: "chown", spec: Spec { flags: "cfhv", ..NONE }, fixed: 1 },
+    Known { name: "chgrp", spec: Spec { flags: "cfhv", ..NONE }, fixed: 1 },
+    flags("tee", "a"),
+    flags("cat", "AbeEnstTuv"),
+    flags("tac", ""),
+    takes("head", "qvz", "cn"),
+    takes("tail", "fFqvz", "cn"),
+    flags("wc", "clmLw"),
+    flags("ls", "1aAdFghilnprRsStu"),
+    flags("stat", "Lt"),
+    flags("du", "abchkmsx"),
+    flags("md5sum", "bt"),
+    flags("sha256sum", "bt"),
+    flags("sha512sum", "bt"),
+    flags("cmp", "bls"),
+];
+
+/// The program of a name, if it has shapes.
+pub(super) fn program(name: &str) -> Option<&'static Known> {
+    ALL.iter().find(|known| known.name == name)
+}
