@@ -166,6 +166,8 @@ pub enum Verb {
     Approve,
     /// Agree to the exact command, for as long as the session lasts.
     ApproveForSession,
+    /// Agree to the command, and for some time to exactly it, or to its shape, again: a form.
+    ApproveAgain,
     /// Agree to less: a form.
     ApproveLess,
     /// Ask something back: a form.
@@ -216,9 +218,10 @@ pub enum Verb {
 
 impl Verb {
     /// Every verb.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::Approve,
         Self::ApproveForSession,
+        Self::ApproveAgain,
         Self::ApproveLess,
         Self::Ask,
         Self::Answer,
@@ -249,6 +252,7 @@ impl Verb {
         match self {
             Self::Approve => "approve",
             Self::ApproveForSession => "approve_session",
+            Self::ApproveAgain => "approve_again",
             Self::ApproveLess => "approve_less",
             Self::Ask => "ask",
             Self::Answer => "answer",

@@ -4,6 +4,7 @@
 //! is shown to whoever wrote it before it counts; what decides about others (`approve`, `deny`, …) is never guessed at all.
 
 use workflows::clock::Span;
+use workflows::request::Again;
 use workflows::shown::visible;
 use workflows::target::{Access, TargetName};
 
@@ -34,6 +35,8 @@ done [TARGET]                 end your access
 withdraw ID
 nudge ID                      remind those who were asked
 approve ID [45m] [read] [-- NOTE]
+approve ID exact [10m]        a held command, and again for a while
+approve ID shape [10m]        the same, also with other operands
 deny ID because WHY
 ask ID QUESTION
 answer ID WORDS
@@ -79,6 +82,8 @@ pub enum Command {
         span: Option<Span>,
         /// For less than was asked.
         level: Option<Access>,
+        /// A held command again, for `span` where that is said.
+        again: Option<Again>,
         /// A word to whoever asked.
         note: Option<String>,
     },

@@ -11,6 +11,8 @@ pub enum FormName {
     Request,
     /// Agreeing to less.
     Less,
+    /// Agreeing to more than once.
+    Again,
     /// Asking back.
     Question,
     /// Answering that.
@@ -31,9 +33,10 @@ pub enum FormName {
 
 impl FormName {
     /// Every form.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Request,
         Self::Less,
+        Self::Again,
         Self::Question,
         Self::Answer,
         Self::Deny,
@@ -49,6 +52,7 @@ impl FormName {
         match self {
             Self::Request => "request",
             Self::Less => "less",
+            Self::Again => "again",
             Self::Question => "question",
             Self::Answer => "answer",
             Self::Deny => "deny",

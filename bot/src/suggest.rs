@@ -43,6 +43,7 @@ pub(crate) fn mistakes(form: FormName, values: &Values) -> Vec<(&'static str, St
         FormName::Question | FormName::Answer => need("text", "write something"),
         FormName::Deny | FormName::Revoke => need("because", "say why; it is shown to them"),
         FormName::Delegate => need("person", "choose somebody"),
+        FormName::Again => need("what", "say what may run again"),
         FormName::Less | FormName::Read => {}
     }
     if let Some(span) = values.get("span").filter(|span| !span.trim().is_empty())

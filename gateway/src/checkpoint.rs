@@ -298,6 +298,24 @@ fn shown(value: Option<&[u8]>, binary: bool) -> Option<String> {
 
 /// The hash of what would pass and of all that gives it its meaning (G8).
 fn fingerprint<D: Dialect>(dialect: &D, turn: &D::Turn, session: &LiveSession, policy: &str) -> Fingerprint {
+    let parts = meaning(dialect, turn, session, policy);
+    Fingerprint::of(parts.iter().map(Vec::as_slice).chain([dialect.raw(turn)]))
+}
+
+/// The same of what stays where operands change.
+fn shape_print<D: Dialect>(
+    dialect: &D,
+    turn: &D::Turn,
+    session: &LiveSession,
+    policy: &str,
+    shape: &Fingerprint,
+) -> Fingerprint {
+    let parts = meaning(dialect, turn, session, policy);
+    let parts = [b"shape".as_slice()].into_iter().chain(parts.iter().map(Vec::as_slice));
+    Fingerprint::of(parts.chain([shape.bytes().as_slice()]))
+}
+
+fn meaning<D: Dialect>(dialect: &D, turn: &D::Turn, session: &LiveSession, policy: &str) -> Vec<Vec<u8>> {
     let target = session.target();
     let role = target.logins.get(&session.access()).map_or("", |login| login.user.as_str());
     let ids = [session.id().to_string(), session.identity().id.to_string(), session.grant().to_string()];
@@ -308,7 +326,7 @@ fn fingerprint<D: Dialect>(dialect: &D, turn: &D::Turn, session: &LiveSession, p
             .map(|part| part.as_bytes().to_vec())
             .collect();
     dialect.meaning(turn, &mut |part| parts.push(part.to_vec()));
-    Fingerprint::of(parts.iter().map(Vec::as_slice).chain([dialect.raw(turn)]))
+    parts
 }
 
 /// Rules and what they need, as one text: an approval under other rules is another approval.

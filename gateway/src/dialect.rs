@@ -9,6 +9,7 @@ use workflows::session::Ending;
 use crate::checkpoint::Cleared;
 use crate::record::Record;
 use crate::seams::Classified;
+use crate::shell::Shape;
 
 /// What somebody is told, with the protocol's own code for it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -159,6 +160,12 @@ pub(crate) trait Dialect {
 
     /// What gives the bytes their meaning: names behind them, settings, role. Part of the fingerprint.
     fn meaning(&self, turn: &Self::Turn, part: &mut dyn FnMut(&[u8]));
+
+    /// What of the turn stays the same where its operands change, so that people may allow others like it. Nothing where that
+    /// can't be said for certain, as of any SQL: there the text alone tells one statement from another.
+    fn shape(&self, _turn: &Self::Turn) -> Option<Shape> {
+        None
+    }
 
     /// Text and bound values of an ask, as they were sent.
     fn said(&self, turn: &Self::Turn, ask: &Ask, read: &mut Read<'_>);

@@ -8,6 +8,7 @@ use clap_complete::Shell;
 use workflows::clock::Span;
 use workflows::digest::Week;
 use workflows::identity::Chat;
+use workflows::request::Again;
 use workflows::target::{Access, TargetName};
 
 /// `serve`.
@@ -129,9 +130,12 @@ pub struct BecauseArgs {
 pub struct ApproveArgs {
     /// Its id, or at least 6 characters of its beginning or end
     pub id: String,
-    /// For no longer than this
+    /// For no longer than this; with --repeat, the time in which it may run again
     #[arg(long = "for", value_name = "TIME")]
     pub span: Option<Span>,
+    /// A held command, and again in its session: exactly this, or its shape, which is the same with other operands
+    #[arg(long, value_name = "exact|shape")]
+    pub repeat: Option<Again>,
     /// At no more than this level
     #[arg(long)]
     pub level: Option<Access>,

@@ -4,6 +4,7 @@ use std::io::IsTerminal;
 
 use console::documents::{ApproveBody, BecauseBody, Request, Subject};
 use workflows::id::RequestId;
+use workflows::request::Again;
 
 use super::{Desk, view};
 use crate::cli::{ApproveArgs, BecauseArgs};
@@ -16,14 +17,14 @@ pub(super) async fn approve(desk: &Desk<'_>, args: ApproveArgs) -> Result<(), Fa
     let client = desk.client()?;
     let id = client.request_id(&args.id).await?;
     if !args.yes {
-        read_first(desk, &client, id).await?;
+        read_first(desk, &client, id, args.repeat).await?;
     }
-    let body = ApproveBody { span: args.span, level: args.level, note: args.note };
+    let body = ApproveBody { span: args.span, level: args.level, repeat: args.repeat, note: args.note };
     decided(desk, &client.post(&format!("/v1/requests/{id}/approve"), &body).await?)
 }
 
 /// Nobody approves a statement that was not shown to them in full (G8).
-async fn read_first(desk: &Desk<'_>, client: &Client, id: RequestId) -> Result<(), Failure> {
+async fn read_first(desk: &Desk<'_>, client: &Client, id: RequestId, again: Option<Again>) -> Result<(), Failure> {
     let request = client.request(id).await?;
     match &request.what {
         Subject::Operation { .. } if request.state.is_pending() => {}
@@ -32,7 +33,12 @@ async fn read_first(desk: &Desk<'_>, client: &Client, id: RequestId) -> Result<(
     desk.screen.say(&view::request(desk.screen, &request));
     // A program that approves has nobody to ask.
     let asks = std::io::stdin().is_terminal() && desk.screen.shows_progress();
-    if asks && !prompt::agreed(desk.screen, "Approve exactly this, once?")? {
+    let question = match again {
+        None => "Approve exactly this, once?",
+        Some(Again::Exact) => "Approve exactly this, now and again in its session?",
+        Some(Again::Shape) => "Approve this, and its shape with other operands in its session?",
+    };
+    if asks && !prompt::agreed(desk.screen, question)? {
         return Err(
             Failure::new("not approved").hint(format!("to refuse it: countersign deny {} --because …", short(&id)))
         );

@@ -74,10 +74,11 @@ pub(super) fn request(screen: &Screen, request: &Request) -> String {
             fields.push(("extends", extends.as_ref().map(ToString::to_string).unwrap_or_default()));
             fields.push(("emergency", if *emergency { "yes".to_owned() } else { String::new() }));
         }
-        Subject::Operation { session, fingerprint, shown, impact, .. } => {
+        Subject::Operation { session, fingerprint, shown, impact, shape, .. } => {
             fields.push(("session", session.to_string()));
             fields.push(("statement", shown.clone()));
             fields.push(("impact", impact.join("\n")));
+            fields.push(("shape", shape.clone().unwrap_or_default()));
             fields.push(("fingerprint", fingerprint.clone()));
         }
         Subject::Review { grant, .. } => fields.push(("review of", grant.to_string())),
@@ -102,10 +103,21 @@ fn vote(screen: &Screen, vote: &Vote) -> String {
         text.push_str(less);
         text.push_str(" at most");
     }
+    if let Some(repeat) = &vote.terms.repeat {
+        text.push_str(", again ");
+        text.push_str(&repeated(repeat));
+    }
     if let Some(note) = &vote.note {
         text = format!("{text}: \"{note}\"");
     }
     text
+}
+
+/// What may pass again, in words.
+fn repeated(repeat: &str) -> String {
+    let (what, within) = repeat.split_once(' ').map_or((repeat, ""), |(what, within)| (what, within));
+    let what = if what == "shape" { "for this shape" } else { "for exactly this" };
+    if within.is_empty() { format!("{what} in its session") } else { format!("{what} within {within}") }
 }
 
 /// What came of asking: the grant, or who is asked until when.

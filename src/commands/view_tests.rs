@@ -27,6 +27,7 @@ fn held_statement() -> Request {
             shown: "DELETE FROM orders\nWHERE created < '2020-01-01' \u{202e}-- x".to_owned(),
             cut: false,
             impact: vec!["deletes about 12430 rows of orders".to_owned(), "2 tables cascade".to_owned()],
+            shape: None,
         },
         why: "INC-42".to_owned(),
         needs: vec![Quorum {
@@ -69,12 +70,12 @@ fn votes_say_who_agreed_to_what() {
     approved.votes = vec![Vote {
         by: person("grace@example.com"),
         at: Moment(NOW),
-        terms: Terms { span: Some("30m".to_owned()), level: None },
+        terms: Terms { span: Some("30m".to_owned()), level: None, repeat: Some("shape 10m".to_owned()) },
         note: Some("after the backup\u{1b}[2J".to_owned()),
     }];
     approved.state = State::Spent { at: Moment(NOW) };
     let text = request(&screen(), &approved);
-    assert!(text.contains("grace@example.com agreed, 16:00 UTC, for 30m at most: \"after the backup\\u{1b}[2J\""));
+    assert!(text.contains("grace@example.com agreed, 16:00 UTC, for 30m at most, again for this shape within 10m: \"after the backup\\u{1b}[2J\""));
     assert!(text.contains("state        approved by grace@example.com, 16:00 UTC"), "{text}");
 }
 

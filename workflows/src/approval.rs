@@ -10,6 +10,10 @@ use crate::id::IdentityId;
 use crate::identity::{Identity, is_name};
 use crate::target::Access;
 
+mod repeat;
+
+pub use repeat::{Repeat, RepeatError};
+
 /// Somebody that the file names: `group:dba`, `oncall:orders-primary` or a person's name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Who {
@@ -78,6 +82,23 @@ pub struct Quorum {
     /// How far an unanswered question may move the deadline, in all; not at all where it is zero.
     #[serde(default = "no_pause", skip_serializing_if = "is_no_pause")]
     pub pause: Span,
+    /// For how long at most what was approved may pass again, where those who agree let it.
+    #[serde(default = "usual_repeat", skip_serializing_if = "is_usual_repeat")]
+    pub repeat: Span,
+}
+
+impl Quorum {
+    /// For how long something may pass again, where the policy says nothing of it.
+    pub const REPEAT: Span = Span::hours(1);
+}
+
+const fn usual_repeat() -> Span {
+    Quorum::REPEAT
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_usual_repeat(repeat: &Span) -> bool {
+    *repeat == Quorum::REPEAT
 }
 
 const fn no_pause() -> Span {
@@ -120,6 +141,11 @@ impl Needs {
         self.0.iter().map(|quorum| quorum.pause).min().unwrap_or(Span::ZERO)
     }
 
+    /// For how long at most what was approved may pass again: no longer than any quorum lets it.
+    pub fn repeat(&self) -> Span {
+        self.0.iter().map(|quorum| quorum.repeat).min().unwrap_or(Span::ZERO)
+    }
+
     /// Whether there is somebody else to ask when the time is over.
     pub fn can_escalate(&self) -> bool {
         self.0.iter().any(|quorum| quorum.then.is_some())
@@ -136,17 +162,6 @@ impl Needs {
         }
         all
     }
-}
-
-/// How often an approved operation may pass.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Repeat {
-    /// Once.
-    #[default]
-    Once,
-    /// Exactly this, again and again, until its session ends.
-    InSession,
 }
 
 /// What an approver agrees to, where it is less than what was asked.
@@ -173,7 +188,7 @@ impl Terms {
         Self {
             span: least(self.span, other.span),
             access: least(self.access, other.access),
-            repeat: self.repeat.min(other.repeat),
+            repeat: self.repeat.least(other.repeat),
         }
     }
 }
@@ -266,7 +281,15 @@ mod tests {
 
     fn quorum(rule: &str, from: &str, people: u8) -> Needs {
         let (rule, from) = (rule.to_owned(), Who::Group(from.to_owned()));
-        Needs::one(Quorum { rule, from, people, within: Span::minutes(10), then: None, pause: Span::ZERO })
+        Needs::one(Quorum {
+            rule,
+            from,
+            people,
+            within: Span::minutes(10),
+            then: None,
+            pause: Span::ZERO,
+            repeat: Quorum::REPEAT,
+        })
     }
 
     fn votes(serves: &[&[usize]]) -> Votes {

@@ -339,6 +339,9 @@ fn settle(outcome: Result<(), VoteError>) -> Result<(), StoreError> {
             | VoteError::MoreThanAsked(_)
             | VoteError::Level(_)
             | VoteError::StillOpen(_)
+            | VoteError::NoShape
+            | VoteError::RepeatTooLong(..)
+            | VoteError::NothingAgain
             | VoteError::Suspended(_)
             | VoteError::Clock,
         ) => Ok(()),

@@ -4,16 +4,18 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::approval::{Needs, Repeat, Terms, Vote, Votes, Who};
+use crate::approval::{Needs, Terms, Vote, Votes, Who};
 use crate::clock::{Span, Timestamp};
 use crate::id::{GrantId, RequestId, SessionId};
 use crate::identity::Identity;
 use crate::target::{Access, TargetName};
 
 pub use pause::Pause;
+pub use repeat::{Again, AgainError, Shape};
 pub use state::State;
 
 mod pause;
+mod repeat;
 mod state;
 
 /// What is asked for.
@@ -45,6 +47,9 @@ pub enum What {
         shown: String,
         /// What it would touch, as far as the preview could tell.
         impact: Vec<String>,
+        /// What of it stays the same where its operands change; none where that can't be said.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        shape: Option<Shape>,
     },
     /// That somebody looks at what was done under a break-glass grant.
     Review {
@@ -312,20 +317,6 @@ impl Request {
             | State::Withdrawn { .. }
             | State::Lapsed { .. } => Err(Refused::Settled(self.state.as_str())),
         }
-    }
-
-    /// Whether an approved operation may pass again: everybody who agreed said so, for exactly this and this session.
-    pub fn repeats(&self, by: SessionId, hash: &str) -> bool {
-        let agreed = match &self.state {
-            State::Spent { votes, .. } => votes.terms().repeat == Repeat::InSession,
-            State::Pending { .. }
-            | State::Approved { .. }
-            | State::Denied { .. }
-            | State::Withdrawn { .. }
-            | State::Lapsed { .. } => false,
-        };
-        agreed
-            && matches!(&self.what, What::Operation { session, fingerprint, .. } if *session == by && fingerprint == hash)
     }
 
     /// Counts a vote; what follows from it is not looked at.

@@ -159,6 +159,7 @@ mod tests {
             within: Span::minutes(minutes),
             then: None,
             pause: Span::ZERO,
+            repeat: Quorum::REPEAT,
         });
         prop_oneof![
             Just(Gate::Open),

@@ -1,5 +1,7 @@
 //! What is typed about a request. Nothing is guessed here: a word that was not understood stops the whole.
 
+use workflows::request::Again;
+
 use super::reason::{self, Wrong, wrong};
 use super::words::{Word, person};
 use super::{Command, Said, clip, level, span};
@@ -59,16 +61,19 @@ impl Said<'_> {
         self.words_about("ask", "why now?").map(|(id, words)| Command::AskBack { id, words })
     }
 
-    /// `approve ID [DURATION] [LEVEL] [because NOTE]`
+    /// `approve ID [DURATION] [LEVEL] [because NOTE]`, `approve ID exact|shape [DURATION] [because NOTE]`
     pub(super) fn approve(self) -> Result<Command, Wrong> {
         let id = self.needs_id("approve", "")?;
         let (head, note) = reason::split(self)?;
-        let (mut span, mut level) = (None, None);
+        let (mut span, mut level, mut again) = (None, None, None);
         let mut at = 1;
         while let Some(word) = head.words.get(at) {
             let here = head.after(at);
             let key = word.key();
-            at += if let (Some((one, used)), None) = (level::read(here.words), level) {
+            at += if let (Ok(one), None) = (key.parse::<Again>(), again) {
+                again = Some(one);
+                1
+            } else if let (Some((one, used)), None) = (level::read(here.words), level) {
                 level = Some(one);
                 used
             } else if POLITE.contains(&key) || matches!(key, "for" | "as") {
@@ -89,7 +94,10 @@ impl Said<'_> {
                 }
             };
         }
-        Ok(Command::Approve { id, span, level, note })
+        if again.is_some() && level.is_some() {
+            return wrong(format!("a held command has no level; write `approve {id} exact 10m`"));
+        }
+        Ok(Command::Approve { id, span, level, again, note })
     }
 
     /// `deny ID because REASON`; the `because` may be left out.

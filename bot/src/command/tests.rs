@@ -49,11 +49,12 @@ fn compact(command: &Command) -> String {
         Command::Done { what: None } => "done".to_owned(),
         Command::Done { what: Some(what) } => about("done", what),
         Command::Who { target } => about("who", target),
-        Command::Approve { id, span, level, note } => {
+        Command::Approve { id, span, level, again, note } => {
             let span = span.map(|span| format!(" {span}")).unwrap_or_default();
             let level = level.map(|level| format!(" {level}")).unwrap_or_default();
             let note = note.as_deref().map(|note| format!(" {}", why(note))).unwrap_or_default();
-            format!("approve {id}{span}{level}{note}")
+            let again = again.map(|again| format!(" {}", again.as_str())).unwrap_or_default();
+            format!("approve {id}{again}{span}{level}{note}")
         }
         Command::Deny { id, because } => format!("deny {id} {}", why(because)),
         Command::Withdraw { id } => about("withdraw", id),

@@ -8,9 +8,8 @@ use workflows::engine::{Choice, Filter, Remark, RemarkKind, VoteError};
 use workflows::grant::Grant;
 use workflows::id::{GrantId, QuestionId, RequestId};
 use workflows::identity::Identity;
-use workflows::request::{Refused, Request, State, What};
+use workflows::request::{Again, Refused, Request, State, What};
 use workflows::shown::visible;
-use workflows::target::Access;
 
 use super::{Answer, Desk, DeskError, Known};
 use crate::card::{Card, Tone, utc};
@@ -65,7 +64,10 @@ impl Desk {
         let request = self.vote(known, id, Choice::Approve { terms, note }).await?;
         let words = match (&request.state, &request.what) {
             (State::Pending { .. }, _) => "Your approval counts; more people have to agree.".to_owned(),
-            (_, What::Operation { .. }) => "Approved: it runs now, exactly as shown.".to_owned(),
+            (_, What::Operation { .. }) => {
+                let most = request.needs.repeat();
+                format!("Approved: it runs now, exactly as shown{}.", again_in_words(request.terms().repeat, most))
+            }
             (_, What::Review { .. }) => "The review is noted.".to_owned(),
             (_, What::Access { .. }) => format!("Approved: {} was told how to connect.", visible(&request.by.name)),
         };
@@ -117,11 +119,11 @@ impl Desk {
         &self,
         known: &Known<'_>,
         id: &str,
-        (span, access): (Option<Span>, Option<Access>),
+        terms: Terms,
         note: Option<String>,
     ) -> Answer {
         let id = self.find_request(known, id).await?;
-        self.approve(known, id, Terms { span, access, repeat: Repeat::Once }, note).await
+        self.approve(known, id, terms, note).await
     }
 
     pub(super) async fn deny(&self, known: &Known<'_>, id: RequestId, because: &str) -> Answer {
@@ -252,6 +254,17 @@ impl Desk {
     pub(super) fn until(grant: &Grant) -> String {
         utc(grant.until)
     }
+}
+
+/// What may run again by it, as a part of a sentence; nothing where it runs once.
+fn again_in_words(repeat: Repeat, most: Span) -> String {
+    let again = match repeat {
+        Repeat::Once => return String::new(),
+        Repeat::Exact { .. } => Again::Exact,
+        Repeat::Shape { .. } => Again::Shape,
+    };
+    let span = repeat.within().map_or(most, |within| within.min(most));
+    format!("; {} in its session, for {span}", again.words())
 }
 
 fn has_voted(state: &State, who: &Identity, denies: bool) -> bool {

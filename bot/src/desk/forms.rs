@@ -1,14 +1,20 @@
 //! The forms, as data.
 
 use workflows::clock::Span;
-use workflows::request::{Request, What};
+use workflows::request::{Again, Request, Shape, What};
+use workflows::shown::visible;
 use workflows::target::Access;
 
 use crate::command::{Ask, Target};
 use crate::form::{Field, FieldKind, Form, FormName, Need};
+use crate::render::brief;
 
 /// How long access is usually asked for.
 const SPANS: [&str; 6] = ["15m", "30m", "1h", "2h", "4h", "8h"];
+/// How long something may usually pass again.
+const AGAIN: [&str; 6] = ["5m", "10m", "30m", "1h", "2h", "4h"];
+/// The one that stands there first.
+const USUAL: &str = "10m";
 
 fn field(name: &'static str, label: &str, hint: &str, need: Need, kind: FieldKind) -> Field {
     Field { name, label: label.to_owned(), hint: hint.to_owned(), value: String::new(), need, kind }
@@ -103,6 +109,50 @@ pub(super) fn less(access: Access, span: Span, key: &str) -> Form {
     }
     fields.push(field("note", "A note", "The requester reads it", Need::Optional, FieldKind::Lines));
     form(FormName::Less, key, "Approve less", "Approve", fields)
+}
+
+/// Agreeing to more than once: what, and for how long.
+pub(super) fn again(shape: Option<&Shape>, most: Span, key: &str) -> Form {
+    let mut what = vec![(Again::Exact.as_str().to_owned(), "Exactly this command".to_owned())];
+    if let Some(shape) = shape {
+        let words = brief(&format!("This shape: {}", visible(&shape.shown)), 75);
+        what.push((Again::Shape.as_str().to_owned(), words));
+    }
+    let mut spans: Vec<(String, String)> = again_spans(most).into_iter().map(|one| (one.clone(), one)).collect();
+    spans.push((most.to_string(), format!("{most}, the longest that the policy lets")));
+    let first = spans.iter().find(|(span, _)| span == USUAL).or(spans.first()).map(|(span, _)| span.clone());
+    let hint = "A shape is the same command with other operands";
+    let fields = vec![
+        with(
+            field("what", "What may run again", hint, Need::Required, FieldKind::Choice(what)),
+            Again::Exact.as_str(),
+        ),
+        with(
+            field(
+                "span",
+                "For how long",
+                "In its session, from when it runs",
+                Need::Required,
+                FieldKind::Choice(spans),
+            ),
+            first.unwrap_or_default(),
+        ),
+        field("note", "A note", "The requester reads it", Need::Optional, FieldKind::Lines),
+    ];
+    form(FormName::Again, key, "Allow again", "Approve", fields)
+}
+
+/// Spans that are shorter than the longest.
+fn again_spans(most: Span) -> Vec<String> {
+    AGAIN.into_iter().filter(|text| text.parse::<Span>().is_ok_and(|one| one < most)).map(str::to_owned).collect()
+}
+
+/// What is offered as buttons: at most four.
+pub(super) fn repeats(shape: bool, most: Span) -> Vec<(Again, Span)> {
+    let usual = USUAL.parse::<Span>().unwrap_or(most).min(most);
+    let spans = if usual == most { vec![most] } else { vec![usual, most] };
+    let kinds = if shape { vec![Again::Exact, Again::Shape] } else { vec![Again::Exact] };
+    kinds.into_iter().flat_map(|again| spans.iter().map(move |span| (again, *span))).collect()
 }
 
 pub(super) fn question(key: &str) -> Form {

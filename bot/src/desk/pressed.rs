@@ -4,7 +4,7 @@ use workflows::approval::{Repeat, Terms};
 use workflows::clock::Span;
 use workflows::engine::CardRow;
 use workflows::id::{CardId, GrantId, QuestionId, RequestId};
-use workflows::request::{Request, What};
+use workflows::request::{Again, Request, What};
 use workflows::target::Access;
 
 use super::said::Wish;
@@ -63,8 +63,12 @@ impl Desk {
                 self.agree(known, id, key, choice).await
             }
             Verb::ApproveForSession => {
-                let terms = Terms { repeat: Repeat::InSession, ..Terms::default() };
+                let terms = Terms { repeat: Repeat::Exact { within: None }, ..Terms::default() };
                 self.approve(known, self.request_at(known, key).await?, terms, None).await
+            }
+            Verb::ApproveAgain => {
+                let id = self.request_at(known, key).await?;
+                self.again(known, id, key, choice).await
             }
             Verb::ApproveLess => {
                 let id = self.request_at(known, key).await?;
@@ -136,6 +140,41 @@ impl Desk {
         if *access > Access::Read {
             card.buttons.push(option("read only".to_owned(), "lread".to_owned()));
         }
+        Ok(Some(card))
+    }
+
+    /// Agrees to more than once: a form where there are forms with choices, buttons elsewhere.
+    async fn again(&self, known: &Known<'_>, id: RequestId, key: &str, choice: &str) -> Answer {
+        if let Some(repeat) = repeat_of(choice) {
+            return self.approve(known, id, Terms { repeat, ..Terms::default() }, None).await;
+        }
+        let request =
+            self.courier.workflows.show_request(&known.who, id).await.map_err(|error| DeskError::of(&error))?;
+        let What::Operation { shape, .. } = &request.what else {
+            return Err(DeskError::told("only a held command can be allowed again"));
+        };
+        let can = known.post.platform.can();
+        if can.forms == Forms::Full {
+            let form = forms::again(shape.as_ref(), request.needs.repeat(), key);
+            return self.form(known, form, "approve ID exact 10m").await;
+        }
+        if !can.buttons {
+            let or = if shape.is_some() { ", or `approve ID shape 10m`" } else { "" };
+            return Err(DeskError::told(format!("type `approve ID exact 10m`{or}")));
+        }
+        let mut card = Card::saying(Tone::Asking, "What may run again in its session, and for how long?");
+        if let Some(shape) = shape {
+            card.parts.push(Part::Quote("Its shape", workflows::shown::visible(&shape.shown)));
+        }
+        card.buttons = forms::repeats(shape.is_some(), request.needs.repeat())
+            .into_iter()
+            .map(|(again, span)| {
+                let what = if again == Again::Shape { "This shape" } else { "Exactly this" };
+                let spoken = format!("Let {} run again for {span}", what.to_lowercase());
+                let choice = format!("{}-{span}", again.as_str());
+                Button { choice, ..button(Verb::ApproveAgain, format!("{what}, {span}"), &spoken, key) }
+            })
+            .collect();
         Ok(Some(card))
     }
 
@@ -211,6 +250,12 @@ fn terms_of(choice: &str) -> Option<Terms> {
     }
     let level = choice.strip_prefix('l')?;
     level.parse().ok().map(|access| Terms { access: Some(access), ..Terms::default() })
+}
+
+/// What a choice of the buttons for more than once means: `exact-10m`, `shape-1h`.
+fn repeat_of(choice: &str) -> Option<Repeat> {
+    let (again, span) = choice.split_once('-')?;
+    Some(again.parse::<Again>().ok()?.repeat(Some(span.parse().ok()?)))
 }
 
 /// For notes: a text of at most 300 characters.

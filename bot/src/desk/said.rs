@@ -1,5 +1,6 @@
 //! What people type.
 
+use workflows::approval::Terms;
 use workflows::clock::Span;
 use workflows::engine::{AccessAsk, Asked, Filter};
 use workflows::grant::Grant;
@@ -40,7 +41,14 @@ impl Desk {
             }
             Command::Revoke { what, because } => self.revoke_typed(known, &what, &because).await,
             Command::Digest { week } => self.digest(known, week.as_deref()).await,
-            Command::Approve { id, span, level, note } => self.approve_typed(known, &id, (span, level), note).await,
+            Command::Approve { id, span, level: _, again: Some(again), note } => {
+                let terms = Terms { repeat: again.repeat(span), ..Terms::default() };
+                self.approve_typed(known, &id, terms, note).await
+            }
+            Command::Approve { id, span, level, again: None, note } => {
+                let terms = Terms { span, access: level, ..Terms::default() };
+                self.approve_typed(known, &id, terms, note).await
+            }
             Command::Deny { id, because } => {
                 let id = self.find_request(known, &id).await?;
                 self.deny(known, id, &because).await

@@ -4,6 +4,7 @@ use workflows::approval::Terms;
 use workflows::clock::Span;
 use workflows::engine::AccessAsk;
 use workflows::identity::ChatUser;
+use workflows::request::{Again, AgainError};
 use workflows::target::{Access, TargetName};
 
 use super::pressed::{grant_of, note, question_of, request_of};
@@ -42,6 +43,15 @@ impl Desk {
                 // Where less is typed, one of the two is enough.
                 let shorter = value(values, "span").map(|_| span(values)).transpose()?;
                 let terms = Terms { span: shorter, access, ..Terms::default() };
+                self.approve(known, id, terms, value(values, "note").and_then(note)).await
+            }
+            FormName::Again => {
+                let id = request_of(&self.card(known, key).await?)?;
+                let what = needed(values, "what", "say what may run again: exact or shape")?;
+                let again: Again = what.parse().map_err(|error: AgainError| DeskError::told(error.to_string()))?;
+                // Where it is typed, the time may be left out.
+                let within = value(values, "span").map(|_| span(values)).transpose()?;
+                let terms = Terms { repeat: again.repeat(within), ..Terms::default() };
                 self.approve(known, id, terms, value(values, "note").and_then(note)).await
             }
             FormName::Question => {

@@ -306,6 +306,7 @@ fn opens(verb: Verb, choice: &str) -> bool {
         Verb::Extend => choice.is_empty(),
         Verb::Approve
         | Verb::ApproveForSession
+        | Verb::ApproveAgain
         | Verb::ApproveLess
         | Verb::Open
         | Verb::Next

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::words::{self, Both};
 use crate::card::{Button, Verb};
+use crate::render::WITH_SHAPE;
 
 /// So many buttons are told; cards have far fewer.
 const MOST: usize = 40;
@@ -73,6 +74,7 @@ fn line(button: &Button, nth: Option<usize>) -> String {
         | Verb::Reviewed
         | Verb::Act => format!("!{verb} {code}"),
         Verb::ApproveLess => format!("!approve {code} {}", less(&button.choice)),
+        Verb::ApproveAgain => format!("!approve {code} {}", again(&button.choice)),
         Verb::Ask => format!("!ask {code} QUESTION"),
         Verb::Answer => format!("!answer {code} WORDS"),
         Verb::Deny | Verb::Revoke => format!("!{verb} {code} because WHY"),
@@ -89,6 +91,11 @@ fn line(button: &Button, nth: Option<usize>) -> String {
 fn less(choice: &str) -> &str {
     let rest = choice.get(1..).filter(|rest| !rest.is_empty());
     rest.filter(|_| choice.starts_with(['s', 'l'])).unwrap_or("30m")
+}
+
+/// What may pass again, as it is typed.
+fn again(choice: &str) -> &'static str {
+    if choice == WITH_SHAPE { "exact 10m, or shape 10m in its place" } else { "exact 10m" }
 }
 
 /// The buttons as a message carries them, and the lines that say what to do instead.

@@ -253,7 +253,7 @@ fn of_card(typed: &str, ours: &Ours) -> Option<Action> {
         (several, nth) => several.get(nth?)?.choice.clone(),
     };
     // With something behind it that could not be understood, it is not what they agree to.
-    let agrees = matches!(verb, Verb::Approve | Verb::ApproveForSession);
+    let agrees = matches!(verb, Verb::Approve | Verb::ApproveForSession | Verb::ApproveAgain);
     let unclear = agrees && !behind.is_empty() && nth.is_none();
     let about_nothing = matches!(verb, Verb::Request | Verb::Mine | Verb::Link);
     (!unclear && !about_nothing).then_some(Action::Pressed { verb, key, choice })
@@ -262,12 +262,17 @@ fn of_card(typed: &str, ours: &Ours) -> Option<Action> {
 /// What is typed behind a verb, as the form that other platforms open for it. Read by the grammar of commands, with the key
 /// where people write an id.
 fn filled(verb: &str, key: &str, behind: &str) -> Option<Action> {
-    let verb = if offer::verb(verb)? == Verb::ApproveLess { "approve" } else { verb };
+    let less = matches!(offer::verb(verb)?, Verb::ApproveLess | Verb::ApproveAgain);
+    let verb = if less { "approve" } else { verb };
     let filled = |form: FormName, values: &[(&str, Option<String>)]| {
         let given = values.iter().filter_map(|(name, value)| Some(((*name).to_owned(), value.clone()?)));
         Some(Action::Submitted { form, key: key.to_owned(), values: given.collect::<Values>() })
     };
     match command::parse(&format!("{verb} {key} {behind}"), &[]) {
+        Command::Approve { again: Some(again), span, note, .. } => {
+            let (again, span) = (again.as_str().to_owned(), span.map(|span| span.to_string()));
+            filled(FormName::Again, &[("what", Some(again)), ("span", span), ("note", note)])
+        }
         Command::Approve { span, level, note, .. } if span.is_some() || level.is_some() || note.is_some() => {
             let level = level.map(|level| level.as_str().to_owned());
             filled(FormName::Less, &[("span", span.map(|span| span.to_string())), ("level", level), ("note", note)])

@@ -400,6 +400,10 @@ fn a_verb_with_a_code_is_the_button_or_the_form_that_it_stands_for() {
     assert_eq!(about(&format!("!approve {CODE} 45m")), form(FormName::Less, &[("span", "45m")]));
     let less = form(FormName::Less, &[("level", "read"), ("note", "be quick"), ("span", "30m")]);
     assert_eq!(about(&format!("!approve {CODE} 30m read -- be quick")), less);
+    assert_eq!(about(&format!("!approve {CODE} exact")), form(FormName::Again, &[("what", "exact")]));
+    let shape = form(FormName::Again, &[("note", "these only"), ("span", "10m"), ("what", "shape")]);
+    assert_eq!(about(&format!("!approve {CODE} shape 10m -- these only")), shape);
+    assert_eq!(about(&format!("!approve-again {CODE} shape for 10m -- these only")), shape);
     let to = form(FormName::Delegate, &[("person", "grace@example.com")]);
     assert_eq!(about(&format!("!delegate {CODE} to grace@example.com")), to);
     let more = form(FormName::Extend, &[("because", "the migration"), ("span", "30m")]);

@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 
-use workflows::approval::{Repeat, Vote};
+use workflows::approval::Vote;
 use workflows::clock::{Span, Timestamp};
 use workflows::engine::{History, Remark, RemarkKind};
 use workflows::identity::ChatUser;
-use workflows::request::{Request, State, What};
+use workflows::request::{Request, Shape, State, What};
 use workflows::shown::visible;
 use workflows::target::Access;
 
@@ -127,7 +127,7 @@ fn subject(view: &View<'_>) -> Vec<Part> {
             };
             parts.push(Part::Fact("With it they can", Text::plain(can)));
         }
-        What::Operation { shown, impact, fingerprint, session, .. } => {
+        What::Operation { shown, impact, fingerprint, session, shape, .. } => {
             let long = is_long(shown);
             let text = if long { shown.chars().take(CARD_TEXT / 3).chain(['…']).collect() } else { shown.clone() };
             parts.push(Part::Quote(if long { "The beginning of the command" } else { "The command, whole" }, text));
@@ -140,6 +140,10 @@ fn subject(view: &View<'_>) -> Vec<Part> {
             parts.push(Part::Fact("Held by", Text::default().code(visible(&request.why))));
             if !impact.is_empty() {
                 parts.push(Part::Quote("It would", visible(&impact.join("\n"))));
+            }
+            if let Some(shape) = shape {
+                let text = Text::default().code(visible(&shape.shown)).say(": the same command with other operands");
+                parts.push(Part::Fact("Its shape", text));
             }
             let short: String = fingerprint.chars().take(12).collect();
             parts.push(Part::Note(Text::plain(format!("{session} · sha256 {short}…"))));
@@ -257,8 +261,8 @@ fn less(request: &Request) -> String {
     if let Some(access) = terms.access {
         let _infallible = write!(words, ", {access} only");
     }
-    if terms.repeat == Repeat::InSession {
-        words.push_str(" for the rest of the session");
+    if let Some((again, until)) = request.repeats_until() {
+        let _infallible = write!(words, ", {} until {}", again.words(), utc(until));
     }
     words
 }
@@ -377,7 +381,7 @@ fn decide(view: &View<'_>, card: &mut Card) {
             let open = button(Verb::Open, "Open the full text", "Open the full text of the held command", view.key);
             card.buttons.push(Button { weight: Weight::Primary, ..open });
         }
-        What::Operation { .. } => card.buttons.extend(run(view.key, &who)),
+        What::Operation { shape, .. } => card.buttons.extend(run(view.key, &who, shape.as_ref())),
         What::Review { .. } => {
             let fine =
                 button(Verb::Approve, "Reviewed: all well", "Note that the review found nothing wrong", view.key);
@@ -399,16 +403,22 @@ fn decide(view: &View<'_>, card: &mut Card) {
     }
 }
 
-/// The two ways to agree to a held command whose whole text was shown.
-pub(crate) fn run(key: &str, who: &str) -> [Button; 2] {
+/// What the button that allows more than once carries, where the command has a shape: for platforms that show what to type.
+pub(crate) const WITH_SHAPE: &str = "with_shape";
+
+/// The ways to agree to a held command whose whole text was shown.
+pub(crate) fn run(key: &str, who: &str, shape: Option<&Shape>) -> [Button; 3] {
     let once = button(Verb::Approve, "Run once", &format!("Let this exact command of {who} run once"), key);
     let session = button(
         Verb::ApproveForSession,
         "Allow in this session",
-        &format!("Let this exact command of {who} run until the session ends"),
+        &format!("Let this exact command of {who} run again in its session"),
         key,
     );
-    [Button { weight: Weight::Primary, ..once }, session]
+    let again =
+        button(Verb::ApproveAgain, "Allow again…", &format!("Choose what of {who} may run again, and how long"), key);
+    let choice = shape.map_or_else(String::new, |_| WITH_SHAPE.to_owned());
+    [Button { weight: Weight::Primary, ..once }, session, Button { choice, ..again }]
 }
 
 /// The buttons of whoever asked.

@@ -9,7 +9,7 @@ use workflows::engine::{History, Remark, RemarkKind};
 use workflows::grant::{Ended, Grant};
 use workflows::id::{GrantId, IdentityId, QuestionId, RequestId, SessionId};
 use workflows::identity::{Chat, ChatUser, Identity};
-use workflows::request::{Event, Outcome, Request, State, What};
+use workflows::request::{Event, Outcome, Request, Shape, State, What};
 use workflows::target::Access;
 
 use super::*;
@@ -29,6 +29,7 @@ pub(crate) fn request_for(what: What, why: &str) -> Request {
         within: Span::minutes(15),
         then: Some(Who::OnCall("seniors".to_owned())),
         pause: Span::minutes(15),
+        repeat: Quorum::REPEAT,
     };
     Request::new(person("ada@example.com"), what, why.to_owned(), Needs::one(quorum), NOW)
 }
@@ -45,6 +46,18 @@ fn operation(shown: &str) -> What {
         fingerprint: "9f3c".repeat(16),
         shown: shown.to_owned(),
         impact: vec!["plan: deletes about 12430 rows of orders".to_owned(), "2 tables cascade".to_owned()],
+        shape: None,
+    }
+}
+
+fn program(shown: &str, shape: &str) -> What {
+    What::Operation {
+        target: "web-1".parse().unwrap(),
+        session: SessionId::new(),
+        fingerprint: "9f3c".repeat(16),
+        shown: shown.to_owned(),
+        impact: Vec::new(),
+        shape: Some(Shape { fingerprint: "77aa".repeat(16), shown: shape.to_owned() }),
     }
 }
 
@@ -161,6 +174,7 @@ pub(crate) fn every() -> Vec<(String, Card)> {
         ("admin", request_for(access(Access::Admin), "INC-42")),
         ("a held command", request_for(operation("DELETE FROM orders WHERE created < '2020-01-01'"), "bulk write")),
         ("a long held command", request_for(operation(&"DELETE FROM orders;\n".repeat(200)), "bulk write")),
+        ("a held command with a shape", request_for(program("rm -r /var/cache/app", "rm -r …"), "removals")),
         ("a review", request_for(review, "break-glass: the shop is down")),
     ] {
         for (state, request) in states(&request) {
@@ -180,7 +194,7 @@ pub(crate) fn every() -> Vec<(String, Card)> {
     };
     let look = Remark { kind: RemarkKind::Claim, words: String::new(), answer: None, ..question.clone() };
     show("asked back, answered and looked at", card_of(&request, Reader::Asked, &[question, look]));
-    let session = Terms { repeat: Repeat::InSession, ..Terms::default() };
+    let session = Terms { repeat: Repeat::Exact { within: None }, ..Terms::default() };
     request.state = State::Spent { at: NOW, votes: votes(vec![vote("grace@example.com", session, None)]) };
     request.outcome = Some(Outcome { rows: 12_430, micros: 81_000, error: None });
     show("let through, with its outcome", card_of(&request, Reader::Asked, &[]));

@@ -75,7 +75,8 @@ enum Offered {
 
 impl Offered {
     fn of(self, buttons: &[Button]) -> Vec<&Button> {
-        let agrees = |button: &Button| matches!(button.verb, Verb::Approve | Verb::ApproveForSession);
+        let agrees =
+            |button: &Button| matches!(button.verb, Verb::Approve | Verb::ApproveForSession | Verb::ApproveAgain);
         buttons.iter().filter(|button| self == Self::All || !agrees(button)).collect()
     }
 }

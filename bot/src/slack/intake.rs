@@ -120,6 +120,7 @@ const fn title(form: FormName) -> &'static str {
         FormName::Read => "The held command",
         FormName::Request
         | FormName::Less
+        | FormName::Again
         | FormName::Question
         | FormName::Answer
         | FormName::Deny

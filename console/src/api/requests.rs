@@ -123,7 +123,10 @@ pub(crate) async fn approve(
     Id(id): Id<RequestId>,
     Body(body): Body<ApproveBody>,
 ) -> Answer<Request> {
-    let terms = Terms { span: body.span, access: body.level, ..Terms::default() };
+    let terms = match body.repeat {
+        Some(again) => Terms { access: body.level, repeat: again.repeat(body.span), ..Terms::default() },
+        None => Terms { span: body.span, access: body.level, ..Terms::default() },
+    };
     let choice = Choice::Approve { terms, note: body.note };
     Ok(Json((&app.workflows.vote(&who, id, choice).await?).into()))
 }

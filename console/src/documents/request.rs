@@ -4,10 +4,10 @@ use std::hash::{DefaultHasher, Hasher};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use workflows::approval::{Quorum as EngineQuorum, Vote as EngineVote, Votes};
+use workflows::approval::{Quorum as EngineQuorum, Repeat, Vote as EngineVote, Votes};
 use workflows::clock::Span;
 use workflows::id::{GrantId, RequestId, SessionId};
-use workflows::request::{Request as EngineRequest, State as EngineState, What};
+use workflows::request::{Again, Request as EngineRequest, State as EngineState, What};
 use workflows::target::{Access, TargetName};
 
 use super::{Grant, Moment, Person};
@@ -48,6 +48,9 @@ pub enum Subject {
         cut: bool,
         /// What it would touch, as far as the preview could tell.
         impact: Vec<String>,
+        /// What of it stays the same where its operands change, as `rm -r …`; none where it can't be allowed by its shape.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        shape: Option<String>,
     },
     /// That somebody looks at what was done under a break-glass grant.
     Review {
@@ -87,13 +90,14 @@ impl From<&What> for Subject {
                 extends: *extends,
                 emergency: *emergency,
             },
-            What::Operation { target, session, fingerprint, shown, impact } => Self::Operation {
+            What::Operation { target, session, fingerprint, shown, impact, shape } => Self::Operation {
                 target: target.to_string(),
                 session: *session,
                 fingerprint: fingerprint.clone(),
                 shown: shown.clone(),
                 cut: false,
                 impact: impact.clone(),
+                shape: shape.as_ref().map(|shape| shape.shown.clone()),
             },
             What::Review { target, grant } => Self::Review { target: target.to_string(), grant: *grant },
         }
@@ -217,6 +221,10 @@ pub struct Terms {
     pub span: Option<String>,
     /// No more than this level.
     pub level: Option<String>,
+    /// What of a held operation may pass again in its session, and for how long: `in_session`, `shape`, or one of them and a
+    /// time like `10m`; none where it passes once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeat: Option<String>,
 }
 
 /// One person's approval.
@@ -237,6 +245,7 @@ impl From<&EngineVote> for Vote {
         let terms = Terms {
             span: vote.terms.span.map(|span| span.to_string()),
             level: vote.terms.access.map(|access| access.to_string()),
+            repeat: (vote.terms.repeat != Repeat::Once).then(|| vote.terms.repeat.to_string()),
         };
         Self { by: (&vote.by).into(), at: Moment(vote.at), terms, note: vote.note.clone() }
     }
@@ -357,7 +366,7 @@ pub struct AccessBody {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ApproveBody {
-    /// No longer than this.
+    /// No longer than this: the access, or with `repeat` the time in which it passes again.
     #[serde(rename = "for", default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "30m")]
     pub span: Option<Span>,
@@ -365,6 +374,11 @@ pub struct ApproveBody {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "read")]
     pub level: Option<Access>,
+    /// A held operation, and again in its session `exact`ly this, or by its `shape`: the same with other operands. Without
+    /// `for`, as long as the policy lets it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "shape")]
+    pub repeat: Option<Again>,
     /// What the requester reads with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,

@@ -14,6 +14,7 @@ fn held(shown: &str) -> EngineRequest {
         within: Span::minutes(10),
         then: None,
         pause: Span::ZERO,
+        repeat: EngineQuorum::REPEAT,
     });
     let what = What::Operation {
         target: "orders-prod".parse().expect("a name"),
@@ -21,6 +22,7 @@ fn held(shown: &str) -> EngineRequest {
         fingerprint: "0".repeat(64),
         shown: shown.to_owned(),
         impact: vec!["deletes about 12430 rows of orders".to_owned()],
+        shape: None,
     };
     let ada = Identity { id: IdentityId::new(), name: "ada@example.com".to_owned() };
     EngineRequest::new(ada, what, "held".to_owned(), needs, Timestamp::from_micros(1_764_000_000_123_456))

@@ -1,26 +1,25 @@
 //! A wait for people: ask, keep the client informed, and take up the answer. Doubt on the way is a refusal.
 
-use std::collections::HashMap;
 use std::fmt::Write as _;
 
-use workflows::approval::{Repeat, Votes};
+use workflows::approval::Votes;
 use workflows::clock::{Span, Timestamp};
 use workflows::id::RequestId;
-use workflows::operation::Fingerprint;
 use workflows::request::{Request, State};
 use workflows::session::Totals;
 use workflows::told::Told as _;
 use workflows::verdict::Gate;
 
-use super::{Cleared, Decision, Stop, Waiting, again, fingerprint, policy_text, release, shown, shut};
+use self::again::{Again, Allowed, Prints, pass_again, words};
+use super::{Decision, Stop, Waiting, again as judge_again, policy_text, release, shown, shut};
 use crate::dialect::{Broken, Dialect, Gone, Told, Turn};
 use crate::record::{Book, Record};
 use crate::seams::{Held, LiveSession, Workflows, visible};
 
+mod again;
+
 /// A text longer than this is not put before people: nobody could read it, and so nobody could agree to it.
 const MAX_SHOWN: usize = 1 << 20;
-/// So many different operations are allowed for a session; beyond that people are asked anew.
-const MAX_ALLOWED: usize = 64;
 
 /// The hold that a session is waiting on, to be withdrawn if the session ends meanwhile.
 #[derive(Debug, Default)]
@@ -28,8 +27,7 @@ pub(crate) struct Asking {
     open: Option<RequestId>,
     /// What was let through because people agreed, until somebody takes it up.
     pub(crate) released: Option<Released>,
-    /// What may pass again in this session, by its hash, and the request in which people said so.
-    allowed: HashMap<[u8; 32], RequestId>,
+    allowed: Allowed,
 }
 
 /// A turn that was let through because people agreed.
@@ -69,8 +67,8 @@ pub(crate) async fn wait<D: Dialect>(
         record.not_held();
         return Ok(Decision::Refuse(waiting.turn, told));
     }
-    let print = fingerprint(dialect, &waiting.turn, session, &policy_text(&waiting.rules, &waiting.needs));
-    let waiting = match pass_again(dialect, waiting, &print, session, (book, asking), workflows).await? {
+    let prints = Prints::of(dialect, &waiting.turn, session, &policy_text(&waiting.rules, &waiting.needs));
+    let waiting = match pass_again(dialect, waiting, &prints, session, (book, asking), workflows).await? {
         Again::Passes(cleared) => return Ok(Decision::Clear(cleared)),
         Again::Asks(waiting) => waiting,
     };
@@ -78,7 +76,8 @@ pub(crate) async fn wait<D: Dialect>(
     // The intent is on the disk before anybody is asked.
     Record::new(session.tape(), book).flush().await?;
     let (why, needs) = (waiting.rules.clone(), waiting.needs.clone());
-    let held = Held { fingerprint: print, shown: text, impact: impact.clone(), why, needs };
+    let shape = prints.shown();
+    let held = Held { fingerprint: prints.exact, shown: text, impact: impact.clone(), shape, why, needs };
     let request = match workflows.hold(session, held).await {
         Ok(request) => request,
         Err(error) => {
@@ -113,43 +112,6 @@ pub(crate) async fn wait<D: Dialect>(
             }
         }
     }
-}
-
-/// Whether people must be asked once more.
-enum Again<T> {
-    Passes(Cleared<T>),
-    Asks(Waiting<T>),
-}
-
-/// Lets pass what people allowed for the rest of the session, if it is exactly that and they still may. Otherwise people
-/// are asked, as the first time.
-async fn pass_again<D: Dialect>(
-    dialect: &mut D,
-    waiting: Waiting<D::Turn>,
-    print: &Fingerprint,
-    session: &mut LiveSession,
-    (book, asking): (&mut Book, &mut Asking),
-    workflows: &Workflows,
-) -> Result<Again<D::Turn>, Stop> {
-    let Some(id) = asking.allowed.get(print.bytes()).copied() else { return Ok(Again::Asks(waiting)) };
-    let Some(scope) = session.scope() else { return Ok(Again::Asks(waiting)) };
-    let (verdict, rules) = again(dialect, &waiting.turn, scope, workflows.clock().now());
-    let asked = policy_text(&waiting.rules, &waiting.needs);
-    let same = matches!(&verdict.gate, Gate::Hold(needs) if policy_text(&rules, needs) == asked);
-    let spent = if same { workflows.spend_again(session, id, print, &verdict.gate).await.ok() } else { None };
-    let Some(request) = spent else {
-        asking.allowed.remove(print.bytes());
-        return Ok(Again::Asks(waiting));
-    };
-    let (by, _, _) = agreed(&request);
-    let mut record = Record::new(session.tape(), book);
-    record.hold(waiting.first, &id.to_string(), &waiting.rules)?;
-    record.settled(waiting.first, "approved", &by, "allowed for this session")?;
-    count(&waiting.turn, record.totals());
-    record.flush().await?;
-    let message = format!("allowed for this session by {by} ({id})");
-    dialect.tell(&Told { code: "00000", message, ..Told::default() }, &mut record).await?;
-    Ok(Again::Passes(release(waiting.turn, verdict.mask, waiting.first)))
 }
 
 /// The request is no longer pending: turns its state into a decision.
@@ -194,7 +156,7 @@ async fn spend<D: Dialect>(
     let (id, now) = (request.id, workflows.clock().now());
     session.life().still().map_err(Stop::Ended)?;
     let (verdict, rules) = if let Some(scope) = session.scope() {
-        again(dialect, &waiting.turn, scope, now)
+        judge_again(dialect, &waiting.turn, scope, now)
     } else {
         asking.abandon(session, workflows).await;
         return Ok(refuse(waiting, "42501", "the policy no longer knows this target or this person", Some(id)));
@@ -208,24 +170,23 @@ async fn spend<D: Dialect>(
             return Ok(Decision::Refuse(waiting.turn, shut(denial)));
         }
     };
-    let print = fingerprint(dialect, &waiting.turn, session, &policy);
-    let spent = workflows.spend(session, id, &print, &verdict.gate).await;
+    let prints = Prints::of(dialect, &waiting.turn, session, &policy);
+    let spent = workflows.spend(session, id, &prints.exact, &verdict.gate).await;
     match spent {
         Ok(request) => {
             asking.open = None;
-            let (by, note, words) = agreed(&request);
+            let (by, mut note, mut message) = agreed(&request);
+            if let Some(allowed) = asking.allowed.allow(&prints, &request) {
+                let more = words(allowed, session, workflows);
+                note = if note.is_empty() { more.clone() } else { format!("{note}; {more}") };
+                message = format!("{message}, {more}");
+            }
             let mut record = Record::new(session.tape(), book);
             record.settled(waiting.first, "approved", &by, &note)?;
             count(&waiting.turn, record.totals());
             asking.released = Some(Released { request: id, after: last_vote(&request).map(|at| now.since(at)) });
-            if request.terms().repeat == Repeat::InSession {
-                if asking.allowed.len() >= MAX_ALLOWED {
-                    asking.allowed.clear();
-                }
-                asking.allowed.insert(*print.bytes(), id);
-            }
             record.flush().await?;
-            let notice = Told { code: "00000", message: words, ..Told::default() };
+            let notice = Told { code: "00000", message, ..Told::default() };
             dialect.tell(&notice, &mut record).await?;
             Ok(Decision::Clear(release(waiting.turn, verdict.mask, waiting.first)))
         }

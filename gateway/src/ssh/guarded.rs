@@ -322,7 +322,12 @@ async fn first_line(read: &mut ChannelReadHalf, arrived: &mut BytesMut) -> Resul
 
 /// A program as an operation.
 pub(super) fn read(question: &Question) -> Arc<Classified> {
-    classify_exec(Exec {
+    classify_exec(exec(question))
+}
+
+/// The program that is asked about.
+pub(super) fn exec(question: &Question) -> Exec<'_> {
+    Exec {
         program: &question.program,
         interpreter: &question.interpreter,
         argv: &question.argv,
@@ -330,7 +335,7 @@ pub(super) fn read(question: &Question) -> Arc<Classified> {
         // Root can change every file, so that this says nothing of one.
         writable: question.doubts.writable && question.uid != 0,
         nameless: question.doubts.nameless,
-    })
+    }
 }
 
 /// What a program is told apart by: all that it is given, and nothing that is new each time.

@@ -14,6 +14,7 @@ mod pipe;
 mod screen;
 mod serve;
 mod sftp;
+mod shapes;
 mod signin;
 mod start;
 mod talk;

@@ -50,6 +50,7 @@ fn command() -> What {
         fingerprint: String::new(),
         shown: "DELETE FROM orders\nWHERE id < 7".to_owned(),
         impact: Vec::new(),
+        shape: None,
     }
 }
 
@@ -61,6 +62,7 @@ fn request(by: &str, made: &str, what: What, state: State) -> Request {
         within: Span::minutes(15),
         then: None,
         pause: Span::ZERO,
+        repeat: Quorum::REPEAT,
     });
     let mut request = Request::new(who(by), what, "INC-42".to_owned(), needs, at(made));
     request.state = state;

@@ -16,7 +16,7 @@ use crate::id::{RequestId, SessionId};
 use crate::identity::Authenticated;
 use crate::notice::Kind;
 use crate::operation::Fingerprint;
-use crate::request::{Event, Outcome, Refused, Request, State, What};
+use crate::request::{Again, Event, Outcome, Refused, Request, Shape, State, What};
 use crate::session::{Ending, Session, Totals};
 use crate::store::audit::{self, Note};
 use crate::store::{StoreError, grants, notices, people, requests, sessions};
@@ -44,6 +44,8 @@ pub struct Held {
     pub shown: String,
     /// What it would touch, a line each.
     pub impact: Vec<String>,
+    /// What of it stays the same where its operands change; none where that can't be said.
+    pub shape: Option<Shape>,
     /// Which rules hold it.
     pub why: String,
     /// Who must agree.
@@ -139,6 +141,7 @@ impl Workflows {
             fingerprint: held.fingerprint.to_string(),
             shown: held.shown,
             impact: held.impact,
+            shape: held.shape,
         };
         let request = Request::new(session.admission.identity.clone(), what, held.why, held.needs, now);
         let policy = self.policy();
@@ -250,15 +253,17 @@ impl Workflows {
         })
     }
 
-    /// Lets exactly the same operation pass again, where everybody who agreed said that it may for as long as its session
-    /// lasts. The votes are counted anew by the policy of now (G6), and the log says so each time.
+    /// Lets an operation pass again, where everybody who agreed said that exactly this one may, or one of its shape, and the
+    /// time that they gave it is not over. `of_shape` is the shape of what passes now, where it has one. The votes are counted
+    /// anew by the policy of now (G6), and the log says so each time.
     pub async fn spend_again(
         &self,
         session: &LiveSession,
         id: RequestId,
-        fingerprint: &Fingerprint,
+        (fingerprint, of_shape): (&Fingerprint, Option<&Fingerprint>),
         gate: &Gate,
-    ) -> Result<Request, SpendError> {
+    ) -> Result<(Request, Again), SpendError> {
+        let (exact, of_shape) = (fingerprint.to_string(), of_shape.map(ToString::to_string));
         transact!(self, SpendError, |tx| {
             let (policy, now) = (self.policy(), self.now());
             self.trust_clock()?;
@@ -269,9 +274,8 @@ impl Workflows {
             if suspended.contains(&session.identity().name) || !holder.grant.is_live(now) {
                 return Err(SpendError::Over);
             }
-            if !request.repeats(session.id(), &fingerprint.to_string()) {
-                return Err(Refused::Differs.into());
-            }
+            let again = request.repeats(session.id(), &exact, of_shape.as_deref(), now);
+            let again = again.ok_or(Refused::Differs)?;
             let State::Spent { votes, .. } = &request.state else { return Err(Refused::Differs.into()) };
             let enough = match gate {
                 Gate::Open => true,
@@ -287,11 +291,13 @@ impl Workflows {
             if !enough {
                 return Err(SpendError::PolicyChanged);
             }
-            let detail =
-                json!({ "session": session.id(), "fingerprint": fingerprint.to_string(), "policy": policy.hash() });
+            let detail = json!({
+                "session": session.id(), "fingerprint": exact, "by": again.as_str(),
+                "shape": of_shape.as_ref().filter(|_| again == Again::Shape), "policy": policy.hash(),
+            });
             let note = Note { actor: &request.by.name, verb: "spend again", about: id.to_string(), detail };
             audit::append(tx, note, now).await?;
-            Ok(request)
+            Ok((request, again))
         })
     }
 

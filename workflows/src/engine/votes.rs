@@ -5,7 +5,7 @@ use tracing::info;
 
 use super::requests::{LONGEST_TEXT, is_text, new_grant};
 use super::{Workflows, transact};
-use crate::approval::{Terms, Vote, Who};
+use crate::approval::{Repeat, Terms, Vote, Who};
 use crate::clock::{Span, Timestamp};
 use crate::grant;
 use crate::id::{GrantId, RequestId};
@@ -58,6 +58,18 @@ pub enum VoteError {
         "more time is for {0} access as it is; approve it for less time, or deny it and the requester asks for less"
     )]
     Level(Access),
+    /// Its shape can't be told, so that nobody can say what else would pass.
+    #[error(
+        "this can't be allowed by its shape: what stays the same in it where its operands change can't be said; approve it \
+         once, or exactly this again"
+    )]
+    NoShape,
+    /// The policy lets nothing pass again for that long.
+    #[error("`{0}` is longer than the policy lets anything pass again; that is {1} at most")]
+    RepeatTooLong(Span, Span),
+    /// Only an operation can pass again.
+    #[error("only a held operation can be allowed again; leave that out")]
+    NothingAgain,
     /// G14: what may still go on cannot be reviewed yet.
     #[error("the access is still open; revoke it, or review it after {0}")]
     StillOpen(String),
@@ -90,6 +102,9 @@ impl Told for VoteError {
             | Self::MoreThanAsked(_)
             | Self::Level(_)
             | Self::StillOpen(_)
+            | Self::NoShape
+            | Self::RepeatTooLong(..)
+            | Self::NothingAgain
             | Self::Suspended(_)
             | Self::Clock => self.to_string(),
         }
@@ -105,7 +120,12 @@ impl Told for VoteError {
             | Self::PolicyChanged
             | Self::Suspended(_) => Fault::Refused,
             Self::StillOpen(_) => Fault::Conflict,
-            Self::Because | Self::MoreThanAsked(_) | Self::Level(_) => Fault::Asker,
+            Self::Because
+            | Self::MoreThanAsked(_)
+            | Self::Level(_)
+            | Self::NoShape
+            | Self::RepeatTooLong(..)
+            | Self::NothingAgain => Fault::Asker,
             Self::Clock | Self::Store(_) => Fault::Ours,
         }
     }
@@ -278,6 +298,7 @@ fn event_of(
     match choice {
         Choice::Deny { because } => Ok(Event::Deny { by: voter.clone(), because: because.clone() }),
         Choice::Approve { terms, note } => {
+            may_repeat(request, terms.repeat)?;
             if let What::Access { access, span, extends, .. } = &request.what {
                 if let Some(more) = terms.access.filter(|level| level > access) {
                     return Err(VoteError::MoreThanAsked(more.to_string()));
@@ -291,6 +312,24 @@ fn event_of(
             }
             Ok(Event::Approve(Vote { by: voter.clone(), at: now, terms: *terms, note: note.clone(), serves }))
         }
+    }
+}
+
+/// Whether what an approver chose can be had for this request at all. Buttons offer nothing else; whoever forges one reads why
+/// not.
+fn may_repeat(request: &Request, repeat: Repeat) -> Result<(), VoteError> {
+    match (&request.what, repeat) {
+        (_, Repeat::Once) => return Ok(()),
+        (What::Operation { shape: None, .. }, Repeat::Shape { .. }) => return Err(VoteError::NoShape),
+        (What::Operation { .. }, Repeat::Exact { .. } | Repeat::Shape { .. }) => {}
+        (What::Access { .. } | What::Review { .. }, Repeat::Exact { .. } | Repeat::Shape { .. }) => {
+            return Err(VoteError::NothingAgain);
+        }
+    }
+    let most = request.needs.repeat();
+    match repeat.within() {
+        Some(longer) if longer > most => Err(VoteError::RepeatTooLong(longer, most)),
+        Some(_) | None => Ok(()),
     }
 }
 

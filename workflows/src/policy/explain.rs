@@ -92,6 +92,9 @@ pub struct AskedLine {
     /// How far an unanswered question may move that, where it does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pause: Option<String>,
+    /// For how long at most what they approve may pass again, where the file says that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repeat: Option<String>,
     /// Who is asked after that.
     pub then: Option<Who>,
     /// Who that is now, without the person who asks.
@@ -216,6 +219,7 @@ impl Policy {
             needed: quorum.people,
             within: quorum.within.to_string(),
             pause: (quorum.pause > Span::ZERO).then(|| quorum.pause.to_string()),
+            repeat: (quorum.repeat != Quorum::REPEAT).then(|| quorum.repeat.to_string()),
             then_people: quorum.then.as_ref().map(others).unwrap_or_default(),
             then: quorum.then.clone(),
             notes: self.on_call_notes(quorum, now),
@@ -315,6 +319,9 @@ impl fmt::Display for AskedLine {
         write!(f, "{} of {} ({}) within {}", self.needed, self.from, names(&self.people), self.within)?;
         if let Some(pause) = &self.pause {
             write!(f, ", questions stop the clock for up to {pause}")?;
+        }
+        if let Some(repeat) = &self.repeat {
+            write!(f, ", may pass again for up to {repeat}")?;
         }
         if let Some(then) = &self.then {
             write!(f, ", then {then} ({})", names(&self.then_people))?;

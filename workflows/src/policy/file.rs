@@ -21,6 +21,8 @@ use crate::verdict::ColumnPattern;
 const OTHERS: [&str; 8] = ["store", "keys", "recordings", "gateway", "console", "slack", "discord", "matrix"];
 /// Whether a question that waits for its answer stops the clock.
 const PAUSE: &str = "pause_for_questions";
+/// For how long at most what was approved may pass again.
+const REPEAT: &str = "repeat_at_most";
 pub(super) const LEVELS: [&str; 3] = ["read", "write", "admin"];
 /// The detectors that a mask may name.
 pub const DETECTORS: [&str; 9] =
@@ -42,6 +44,7 @@ pub(super) struct Asked {
     pub(super) within: Span,
     pub(super) then: Option<At<Who>>,
     pub(super) pause: Span,
+    pub(super) repeat: Option<At<Span>>,
     pub(super) span: Range<usize>,
 }
 
@@ -261,6 +264,7 @@ fn asked_one(value: &Spanned<DeValue<'_>>, key: &'static str, notes: &mut Notes<
         let what = "a review is owed until it is done, so no clock is stopped for it";
         notes.wrong(&pauses.span(), what, format!("leave `{PAUSE}` out"));
     }
+    let repeat = asked.parsed::<Span>(REPEAT, notes);
     asked.close(notes);
     // A review is owed within a day; an approval is waited for by somebody.
     let usual = if key == "review" { Span::hours(24) } else { Span::minutes(15) };
@@ -272,6 +276,7 @@ fn asked_one(value: &Spanned<DeValue<'_>>, key: &'static str, notes: &mut Notes<
         then,
         // As long again, and no longer: a requester who never answers does not keep a request open.
         pause: if pauses.is_some_and(At::into_inner) { within } else { Span::ZERO },
+        repeat,
         span: value.span(),
     })
 }
@@ -290,6 +295,10 @@ fn way(mut table: Table<'_>, key: &'static str, notes: &mut Notes<'_>) -> WayTex
     }
     let at_most = table.need_text("at_most", "\"1h\"", notes).and_then(|text| parsed(&text, notes));
     let asked = asked(&mut table, key, notes);
+    for repeat in asked.iter().filter_map(|one| one.repeat.as_ref()) {
+        let what = "access is given once, and nothing passes again by it";
+        notes.wrong(&repeat.span(), what, format!("leave `{REPEAT}` out, or write it at a rule that holds"));
+    }
     if table.take(key).is_none() {
         table.misses(key, "{ from = \"group:…\", people = 1, within = \"15m\" }", notes);
     }

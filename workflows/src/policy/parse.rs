@@ -164,6 +164,7 @@ fn needs(rule: &str, asked: Vec<Asked>) -> Option<Needs> {
             within: asked.within,
             then: asked.then.map(At::into_inner),
             pause: asked.pause,
+            repeat: asked.repeat.map_or(Quorum::REPEAT, At::into_inner),
         })
     };
     asked.into_iter().map(one).reduce(Needs::join)

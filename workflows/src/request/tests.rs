@@ -19,6 +19,7 @@ fn quorum(people: u8, then: Option<&str>) -> Quorum {
         within: Span::minutes(15),
         then,
         pause: Span::ZERO,
+        repeat: Quorum::REPEAT,
     }
 }
 
@@ -34,6 +35,7 @@ fn operation(session: SessionId) -> What {
         fingerprint: "aa".to_owned(),
         shown: "DELETE FROM orders".to_owned(),
         impact: Vec::new(),
+        shape: None,
     }
 }
 

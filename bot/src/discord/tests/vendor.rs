@@ -25,7 +25,7 @@ fn discord_py_reads_every_card_and_form() {
         submit: None,
         parts: vec![Part::Quote("Command", long)],
         fields: Vec::new(),
-        buttons: render::run("KEY", "ada@example.com").to_vec(),
+        buttons: render::run("KEY", "ada@example.com", None).to_vec(),
     };
     let shown = pages(&form);
     assert!(shown.len() > 1, "it goes over several messages");

@@ -11,10 +11,11 @@ use crate::checkpoint::Cleared;
 use crate::dialect::{Ask, Broken, Dialect, Gone, Read, Told};
 use crate::mask::Scanner;
 use crate::record::{Record, Running};
+use crate::shell::Shape;
 use crate::ssh::channel::NOT_STARTED;
 use crate::ssh::start::{Terminal, What};
 use crate::ssh::veil::Veil;
-use crate::ssh::{guarded, judge};
+use crate::ssh::{guarded, judge, shapes};
 
 impl Dialect for Talk {
     type Turn = Turn;
@@ -158,6 +159,14 @@ impl Dialect for Talk {
         for (name, value) in &self.start.variables {
             part(name.as_bytes());
             part(value.as_bytes());
+        }
+    }
+
+    fn shape(&self, turn: &Turn) -> Option<Shape> {
+        match &turn.part {
+            Part::Program(question) => shapes::program(question),
+            Part::Line => shapes::line(&self.raw, self.ways.shell, &turn.ask.classified),
+            Part::Start | Part::Request(_) => None,
         }
     }
 

@@ -31,5 +31,6 @@ mod digests;
 mod pause;
 mod people;
 mod races;
+mod repeat;
 mod sessions;
 mod world;

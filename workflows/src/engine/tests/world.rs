@@ -12,7 +12,7 @@ use crate::clock::{ManualClock, Span};
 use crate::id::GrantId;
 use crate::identity::Authenticated;
 use crate::operation::Fingerprint;
-use crate::request::Request;
+use crate::request::{Request, Shape};
 use crate::secret::Secret;
 use crate::store::StoreError;
 use crate::target::Access;
@@ -157,6 +157,10 @@ impl World {
     }
 
     pub(super) async fn held(&self, session: &LiveSession) -> (Request, Fingerprint) {
+        self.held_as(session, None).await
+    }
+
+    pub(super) async fn held_as(&self, session: &LiveSession, shape: Option<Shape>) -> (Request, Fingerprint) {
         let fingerprint = Fingerprint::of([b"DELETE FROM orders".as_slice()]);
         let needs = self.workflows.policy().route(
             &crate::policy::Ask {
@@ -172,6 +176,7 @@ impl World {
             fingerprint,
             shown: "DELETE FROM orders".to_owned(),
             impact: Vec::new(),
+            shape,
             why: "bulk write".to_owned(),
             needs: needs.unwrap().needs,
         };

@@ -99,6 +99,23 @@ approval = { from = "group:leads" }
 }
 
 #[test]
+fn a_rule_says_for_how_long_what_was_approved_may_pass_again() {
+    let repeat = |text: &str| {
+        let Gate::Hold(needs) =
+            judge(&policy(text), Access::Write, &classified("DELETE FROM orders"), now()).verdict.gate
+        else {
+            panic!("bulk write holds");
+        };
+        needs.repeat()
+    };
+    assert_eq!(repeat(WORLD), Span::hours(1), "where the file says nothing");
+    let within = "people = 1, within = \"10m\"";
+    assert!(WORLD.contains(within), "the rule is there");
+    let shorter = WORLD.replace(within, "people = 1, within = \"10m\", repeat_at_most = \"5m\"");
+    assert_eq!(repeat(&shorter), Span::minutes(5));
+}
+
+#[test]
 fn a_condition_that_fails_counts_against_the_operation() {
     // Test databases have no label `team` here, so the condition can't be computed.
     let base =

@@ -59,6 +59,21 @@ fn the_form_of_the_file() {
         "no clock is stopped for it",
         "leave `pause_for_questions` out",
     );
+    case("within = \"10m\"", "within = \"10m\", repeat_at_most = \"0s\"", "\"0s\"", "not a length of time", "");
+    case(
+        "within = \"10m\"",
+        "within = \"10m\", repeat_at_mots = \"5m\"",
+        "repeat_at_mots",
+        "not a key of approval",
+        "write `repeat_at_most`",
+    );
+    case(
+        "{ from = \"group:dba\", within = \"24h\" }",
+        "{ from = \"group:dba\", within = \"24h\", repeat_at_most = \"5m\" }",
+        "\"5m\"",
+        "nothing passes again by it",
+        "leave `repeat_at_most` out",
+    );
     case("name = \"scratch\"", "name = \" scratch\"", "\" scratch", "without space around it", "");
     case("who = \"group:dba\"", "who = []", "[]", "nobody may ask", "group:");
     case(

@@ -167,6 +167,7 @@ fn a_held_operation_asks_by_both_policies() {
         fingerprint: "00".to_owned(),
         shown: "DELETE FROM orders".to_owned(),
         impact: Vec::new(),
+        shape: None,
     };
     let scope = policy(WORLD).scope(&seat("bob@example.com", &name("orders-prod"), Access::Write), now()).unwrap();
     let judged = scope.judge(&classified("DELETE FROM orders"), &around(), now());
