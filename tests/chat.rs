@@ -11,6 +11,7 @@ mod matrix;
 mod office;
 mod promises;
 mod races;
+mod repeat;
 mod sign_in;
 mod speed;
 mod threads;
@@ -130,7 +131,7 @@ async fn what_is_allowed_for_the_session_passes_again_and_nothing_else_does() {
     let card = office.card("held command").await;
     office.press("linus", &card, "Allow in this session").await;
     psql.has("DELETE 3").await;
-    psql.ask("DELETE FROM order_items;", "allowed for this session by linus").await;
+    psql.ask("DELETE FROM order_items;", "allowed by linus, again for exactly this until").await;
     psql.has("DELETE 0").await;
     psql.ask("DELETE FROM  order_items;", "held by rule `bulk write`").await;
 }

@@ -12,9 +12,14 @@ use crate::world::PATIENCE;
 
 /// The command line, signed in as ada on this machine.
 pub(super) async fn countersign(host: &Host, args: &[&str]) -> (String, String, Option<i32>) {
+    countersign_as(host, "ada", args).await
+}
+
+/// The same, signed in as somebody.
+pub(super) async fn countersign_as(host: &Host, name: &str, args: &[&str]) -> (String, String, Option<i32>) {
     let folder = host.world.folder.path();
-    let credentials = folder.join("credentials.toml");
-    let token = host.world.token("ada").await;
+    let credentials = folder.join(format!("{name}.toml"));
+    let token = host.world.token(name).await;
     let text = format!("url = \"http://{}\"\ntoken = \"{}\"\n", host.world.ready.console, token.reveal());
     std::fs::write(&credentials, text).expect("a file");
     std::fs::set_permissions(&credentials, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("a file");

@@ -5,6 +5,7 @@ mod exec;
 mod files;
 mod guard;
 mod keys;
+mod repeat;
 mod sudo;
 mod watched;
 mod ways;
@@ -17,7 +18,7 @@ use std::time::Duration;
 use sandbox::Sshd;
 use tempfile::TempDir;
 use tokio::process::Command;
-use workflows::clock::Span;
+use workflows::clock::{Clock, Span};
 use workflows::engine::{AccessAsk, Filter};
 use workflows::id::GrantId;
 use workflows::target::Access;
@@ -75,6 +76,11 @@ impl Host {
     }
 
     async fn with(sshd: Sshd, guarded: bool, more: &[(&str, &str)]) -> Self {
+        Self::by(Clock::System, sshd, guarded, more).await
+    }
+
+    /// The same by a clock of the test's.
+    async fn by(clock: Clock, sshd: Sshd, guarded: bool, more: &[(&str, &str)]) -> Self {
         let tools = TempDir::new().expect("a folder");
         let place = tools.path().join("place");
         std::fs::create_dir(&place).expect("a folder");
@@ -103,7 +109,7 @@ impl Host {
         ];
         let elsewhere = more.iter().filter(|(from, _)| !TARGET.contains(from));
         edits.extend(elsewhere.map(|(from, to)| ((*from).to_owned(), (*to).to_owned())));
-        let world = World::start_with(Start { edits, ..Start::default() }).await;
+        let world = World::start_with(Start { edits, clock, ..Start::default() }).await;
         Self { world, sshd, tools }
     }
 

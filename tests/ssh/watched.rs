@@ -12,7 +12,7 @@ use workflows::clock::Span;
 use super::{Host, until};
 
 /// A person at a terminal of 100 columns.
-struct Terminal {
+pub(super) struct Terminal {
     _child: Child,
     _reading: JoinSet<()>,
     keys: ChildStdin,
@@ -43,7 +43,7 @@ impl Terminal {
         Self { _child: child, _reading: reading, keys, seen }
     }
 
-    async fn ready(host: &Host) -> Self {
+    pub(super) async fn ready(host: &Host) -> Self {
         let terminal = Self::open(host).await;
         terminal.shows("$ ").await;
         terminal
@@ -53,7 +53,7 @@ impl Terminal {
         self.seen.lock().expect("not poisoned").clone()
     }
 
-    async fn shows(&self, words: &str) {
+    pub(super) async fn shows(&self, words: &str) {
         for _try in 0..300 {
             if self.text().contains(words) {
                 return;
@@ -64,7 +64,7 @@ impl Terminal {
     }
 
     /// Types like a person: key by key.
-    async fn types(&mut self, keys: &str) {
+    pub(super) async fn types(&mut self, keys: &str) {
         for key in keys.bytes() {
             self.keys.write_all(&[key]).await.expect("typed");
             self.keys.flush().await.expect("typed");
@@ -73,7 +73,7 @@ impl Terminal {
     }
 }
 
-async fn watched() -> Host {
+pub(super) async fn watched() -> Host {
     let host = Host::edited(&[("@GUARD@", ", watch = true")]).await;
     host.grant(Span::hours(1)).await;
     host
