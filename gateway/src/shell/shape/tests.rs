@@ -312,13 +312,14 @@ proptest! {
     /// folder of its own.
     #[test]
     fn commands_of_one_shape_differ_in_no_fact(
-        one in proptest::collection::vec(prop::sample::select(WORDS), 1..6),
+        begin in prop::sample::select(BEGINS),
+        one in proptest::collection::vec(prop::sample::select(WORDS), 1..4),
         swaps in proptest::collection::vec(prop::sample::select(WORDS), 6),
         swapped in proptest::collection::vec(any::<bool>(), 6),
     ) {
         let other: Vec<&str> =
             one.iter().zip(swaps.iter().zip(&swapped)).map(|(word, (swap, yes))| if *yes { *swap } else { *word }).collect();
-        let (one, other) = (one.join(" "), other.join(" "));
+        let (one, other) = (format!("{begin} {}", one.join(" ")), format!("{begin} {}", other.join(" ")));
         if let (Some(first), Some(second)) = (anywhere(&one), anywhere(&other)) {
             if first.digest == second.digest {
                 prop_assert_eq!(facts(&one), facts(&other), "`{}` and `{}`", one, other);
@@ -329,6 +330,20 @@ proptest! {
         }
     }
 }
+
+/// So that many of what is put together are commands that have shapes.
+const BEGINS: &[&str] = &[
+    "",
+    "rm",
+    "rm -r",
+    "sudo rm",
+    "sudo -u ada rm",
+    "cat",
+    "cp -a",
+    "cat /srv/app/a |",
+    "cat /srv/app/a >",
+    "chmod 640",
+];
 
 const WORDS: &[&str] = &[
     "rm",
