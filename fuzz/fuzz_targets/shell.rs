@@ -4,8 +4,8 @@
 use std::time::{Duration, Instant};
 
 use libfuzzer_sys::fuzz_target;
-use shell::{Login, Shell, classify};
-use workflows::operation::Act;
+use shell::{Login, Shell, classify, shape};
+use workflows::operation::{Act, Operation};
 
 /// What the reader gives, without the crate around it.
 mod seams {
@@ -25,8 +25,15 @@ mod shell;
 fuzz_target!(|bytes: &[u8]| {
     for shell in [Shell::Bash, Shell::Sh, Shell::Other] {
         let since = Instant::now();
-        let classified = classify(bytes, Login { shell, ..Login::default() });
+        let login = Login { shell, ..Login::default() };
+        let classified = classify(bytes, login);
         assert!(since.elapsed() < Duration::from_millis(50), "an answer comes soon");
+        if shape(bytes, login, None).is_some() {
+            let clear = |operation: &Operation| {
+                operation.opaque.is_none() && operation.run.as_ref().is_some_and(|run| !run.loose)
+            };
+            assert!(classified.operations.iter().all(clear), "what can't be read has no shape");
+        }
         assert!(!classified.operations.is_empty(), "there is always something to judge");
         for operation in &classified.operations {
             let opaque = operation.opaque.as_ref();

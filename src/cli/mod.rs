@@ -100,7 +100,8 @@ pub enum Command {
     /// Agree to a request
     #[command(after_help = "Examples:
   countersign approve req_4XK29QPA
-  countersign approve req_4XK29QPA --for 30m --level read --note 'after the 14:00 backup'")]
+  countersign approve req_4XK29QPA --for 30m --level read --note 'after the 14:00 backup'
+  countersign approve req_4XK29QPA --repeat shape --for 10m")]
     Approve(ApproveArgs),
     /// Refuse a request
     #[command(after_help = "Example:

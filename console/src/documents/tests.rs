@@ -2,7 +2,7 @@ use workflows::approval::{Needs, Quorum as EngineQuorum, Votes, Who};
 use workflows::clock::Span;
 use workflows::id::{IdentityId, SessionId};
 use workflows::identity::Identity;
-use workflows::request::{Request as EngineRequest, State as EngineState, What};
+use workflows::request::{Again, Request as EngineRequest, State as EngineState, What};
 
 use super::*;
 
@@ -81,6 +81,13 @@ fn bodies_refuse_what_they_do_not_know() {
     }
     let less: ApproveBody = serde_json::from_str(r#"{"for": "30m", "level": "read"}"#).expect("read");
     assert_eq!(less.span, Some(Span::minutes(30)));
+    let again: ApproveBody = serde_json::from_str(r#"{"repeat": "shape", "for": "10m"}"#).expect("read");
+    assert_eq!((again.repeat, again.span), (Some(Again::Shape), Some(Span::minutes(10))));
+    for wrong in
+        [r#"{"repeat": "once"}"#, r#"{"repeat": true}"#, r#"{"repeat": "shape 10m"}"#, r#"{"again": "exact"}"#]
+    {
+        assert!(serde_json::from_str::<ApproveBody>(wrong).is_err(), "{wrong}");
+    }
     assert_eq!(serde_json::from_str::<ApproveBody>("{}").expect("read"), ApproveBody::default());
     assert_eq!(serde_json::to_string(&ApproveBody::default()).expect("text"), "{}");
 }

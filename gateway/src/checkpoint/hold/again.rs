@@ -48,9 +48,10 @@ impl Prints {
 pub(super) struct Allowed(HashMap<[u8; 32], RequestId>);
 
 impl Allowed {
-    fn find(&self, prints: &Prints) -> Option<RequestId> {
-        let mut both = [Some(&prints.exact), prints.of_shape()].into_iter().flatten();
-        both.find_map(|print| self.0.get(print.bytes())).copied()
+    /// Where to look: first what allowed exactly this, then what allowed its shape.
+    fn find(&self, prints: &Prints) -> Vec<RequestId> {
+        let both = [Some(&prints.exact), prints.of_shape()].into_iter().flatten();
+        both.filter_map(|print| self.0.get(print.bytes())).copied().collect()
     }
 
     /// Notes what a request allows, and says it in words.
@@ -92,17 +93,24 @@ pub(super) async fn pass_again<D: Dialect>(
     (book, asking): (&mut Book, &mut Asking),
     workflows: &Workflows,
 ) -> Result<Again<D::Turn>, Stop> {
-    let Some(id) = asking.allowed.find(prints) else { return Ok(Again::Asks(waiting)) };
+    let found = asking.allowed.find(prints);
+    if found.is_empty() {
+        return Ok(Again::Asks(waiting));
+    }
     let Some(scope) = session.scope() else { return Ok(Again::Asks(waiting)) };
     let (verdict, rules) = again(dialect, &waiting.turn, scope, workflows.clock().now());
     let asked = policy_text(&waiting.rules, &waiting.needs);
     let same = matches!(&verdict.gate, Gate::Hold(needs) if policy_text(&rules, needs) == asked);
     let both = (&prints.exact, prints.of_shape());
-    let spent = if same { workflows.spend_again(session, id, both, &verdict.gate).await.ok() } else { None };
-    let Some((request, again)) = spent else {
+    let mut spent = None;
+    for id in found {
+        if same && let Ok(passes) = workflows.spend_again(session, id, both, &verdict.gate).await {
+            spent = Some((id, passes));
+            break;
+        }
         asking.allowed.forget(id);
-        return Ok(Again::Asks(waiting));
-    };
+    }
+    let Some((id, (request, again))) = spent else { return Ok(Again::Asks(waiting)) };
     let (by, _, _) = agreed(&request);
     let until = request.repeats_until().map_or(workflows.clock().now(), |(_, until)| until);
     let allowed = words((again, until), session, workflows);
