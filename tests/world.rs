@@ -262,16 +262,22 @@ impl World {
 
     /// The one operation that is held now.
     pub async fn held(&self) -> Request {
+        self.all_held(1).await.remove(0)
+    }
+
+    /// The operations that are held now, once there are so many.
+    pub async fn all_held(&self, count: usize) -> Vec<Request> {
         let linus = self.person("linus").await;
         for _try in 0..600 {
             let open = Filter { open_only: true, limit: 1_000 };
             let all = self.workflows().requests(&linus, open).await.expect("requests");
-            if let Some(held) = all.into_iter().find(|one| matches!(one.what, What::Operation { .. })) {
+            let held: Vec<_> = all.into_iter().filter(|one| matches!(one.what, What::Operation { .. })).collect();
+            if held.len() >= count {
                 return held;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        panic!("nothing was held");
+        panic!("fewer than {count} were held");
     }
 
     /// Waits until nobody is asked this any more, since whoever asked has gone.

@@ -148,6 +148,21 @@ pub(crate) trait Dialect {
     /// Keeps a waiting client informed, `again` once a minute; resolves if it leaves or cancels. Cancel-safe.
     async fn held(&mut self, again: &Told, record: &mut Record<'_>) -> Result<Gone, Broken>;
 
+    /// Whether the conversation goes on beside this turn while people are asked. Then it may also be [`about`](Self::about) another turn
+    /// meanwhile, and [`held`](Self::held) is not called.
+    fn goes_on(&self, _turn: &Self::Turn) -> bool {
+        false
+    }
+
+    /// What is told from here on is about this turn.
+    fn about(&mut self, _turn: &Self::Turn) {}
+
+    /// Whether nobody waits any more for a turn beside which the conversation went on. A next turn, if only an empty one, follows when
+    /// that changes.
+    fn is_given_up(&self, _turn: &Self::Turn) -> bool {
+        false
+    }
+
     /// What the target itself says against a turn that nobody here could read, if it cannot read it either: then nobody
     /// has to be asked about a slip of the pen. Bounded in time, never runs the turn; in doubt it finds nothing.
     async fn mistake(&mut self, turn: &Self::Turn) -> Option<Told>;
@@ -156,7 +171,7 @@ pub(crate) trait Dialect {
     async fn preview(&mut self, turn: &Self::Turn) -> Vec<String>;
 
     /// The exact bytes of the turn.
-    fn raw(&self, turn: &Self::Turn) -> &[u8];
+    fn raw<'t>(&'t self, turn: &'t Self::Turn) -> &'t [u8];
 
     /// What gives the bytes their meaning: names behind them, settings, role. Part of the fingerprint.
     fn meaning(&self, turn: &Self::Turn, part: &mut dyn FnMut(&[u8]));

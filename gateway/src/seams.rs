@@ -1,5 +1,6 @@
 //! Where the gateway's heart meets its neighbours, by one name each.
 
+pub(crate) use workflows::StoreError;
 pub(crate) use workflows::engine::{Held, Life, LiveSession, Workflows};
 pub(crate) use workflows::evidence::recording::{EventRef, Tape};
 pub(crate) use workflows::policy::Scope;

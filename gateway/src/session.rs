@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
 use workflows::clock::{Clock, Span};
 use workflows::id::RequestId;
 use workflows::session::{Ending, Totals};
 
-use crate::checkpoint::{self, Asking, Checkpoint, Decision, Stop};
+use crate::checkpoint::{self, Asking, Begun, Beside, Checkpoint, Decision, Stop};
 use crate::dialect::{Broken, Dialect, Told};
 use crate::observe::{Observer, Open};
 use crate::record::{Book, Record};
@@ -21,11 +22,11 @@ use crate::seams::{Life, LiveSession, Workflows};
 const REMIND: Span = Span::minutes(5);
 
 /// What a session keeps between turns.
-#[derive(Debug)]
-struct State {
+struct State<T> {
     checkpoint: Checkpoint,
     book: Book,
     asking: Asking,
+    beside: Beside<T>,
     observer: Arc<dyn Observer>,
 }
 
@@ -70,6 +71,7 @@ async fn run<D: Dialect>(
         checkpoint: Checkpoint::default(),
         book: Book::new(keep),
         asking: Asking::default(),
+        beside: Beside::default(),
         observer: Arc::clone(observer),
     };
     let life = session.life().clone();
@@ -105,8 +107,20 @@ async fn run<D: Dialect>(
         }
     }
     // The store may be away and take its time; the door is shut first.
-    Box::pin(state.asking.abandon(session, workflows)).await;
+    Box::pin(state.asking.abandon_all(session, workflows)).await;
     (ending, state.book.totals)
+}
+
+/// What comes next.
+enum Next<T> {
+    /// The client wants something.
+    Turn(T),
+    /// A turn that waited beside the conversation is decided.
+    Decided(Decision<T>),
+    /// Nothing that has to be decided.
+    Nothing,
+    /// The client said goodbye.
+    Goodbye,
 }
 
 /// One turn of the conversation. False when the client said goodbye.
@@ -114,36 +128,19 @@ async fn turn<D: Dialect>(
     dialect: &mut D,
     session: &mut LiveSession,
     workflows: &Workflows,
-    State { checkpoint, book, asking, observer }: &mut State,
+    state: &mut State<D::Turn>,
     soon: &mut FuturesUnordered<impl Future<Output = Span>>,
 ) -> Result<bool, Stop> {
-    let next = {
-        let target = Arc::clone(session.target());
-        let mut record = Record::new(session.tape(), book);
-        tokio::select! {
-            biased;
-            turn = dialect.next_turn(&mut record) => turn?,
-            Some(left) = soon.next() => {
-                let message = format!("access to {} ends in {}", target.name, left_in_words(left));
-                dialect.tell(&Told { code: "00000", message, ..Told::default() }, &mut record).await?;
-                return Ok(true);
-            }
-        }
+    let decision = match next(dialect, session, workflows, state, soon).await? {
+        Next::Goodbye => return Ok(false),
+        Next::Nothing => return Ok(true),
+        Next::Decided(decision) => decision,
+        Next::Turn(turn) => match judge(dialect, turn, session, workflows, state).await? {
+            Some(decision) => decision,
+            None => return Ok(true),
+        },
     };
-    let Some(turn) = next else { return Ok(false) };
-    let mut decision = checkpoint.clear(dialect, turn, session, book, workflows.clock().now())?;
-    if session.is_strict() {
-        // Break-glass: what is about to run is on the disk before it does.
-        Record::new(session.tape(), book).flush().await?;
-    }
-    if let Decision::Hold(waiting) = decision {
-        let _open = Open::new(observer);
-        // Boxed, as is all that a session does once or never: an idle one should carry little.
-        decision = Box::pin(checkpoint::wait(dialect, waiting, session, (book, asking), workflows)).await?;
-        if let Some(after) = asking.released.and_then(|released| released.after) {
-            observer.released(after.to_std());
-        }
-    }
+    let State { book, asking, observer, .. } = state;
     if let Decision::Clear(cleared) = &decision
         && cleared.is_uninspected()
     {
@@ -164,11 +161,88 @@ async fn turn<D: Dialect>(
             observer.refused();
             dialect.refuse(turn, &told, &mut Record::new(session.tape(), book)).await?;
         }
-        // `wait` ends in one of the two above; if it ever did not, nothing passes.
+        // Whoever waits ends in one of the two above; if they ever did not, nothing passes.
         Decision::Hold(_) => return Err(Stop::Broken(Broken::protocol("a hold of a hold"))),
     }
     Record::new(session.tape(), book).ready().await?;
     Ok(true)
+}
+
+/// Waits for whatever comes next.
+async fn next<D: Dialect>(
+    dialect: &mut D,
+    session: &mut LiveSession,
+    workflows: &Workflows,
+    State { book, asking, beside, observer, .. }: &mut State<D::Turn>,
+    soon: &mut FuturesUnordered<impl Future<Output = Span>>,
+) -> Result<Next<D::Turn>, Stop> {
+    if let Some(asked) = beside.take(|turn| dialect.is_given_up(turn)) {
+        let decision = Box::pin(checkpoint::give_up(asked, session, (book, asking), workflows)).await?;
+        return Ok(Next::Decided(decision));
+    }
+    let some = !beside.is_empty();
+    let due = beside.due();
+    let target = Arc::clone(session.target());
+    let mut record = Record::new(session.tape(), book);
+    let answered = tokio::select! {
+        biased;
+        answered = beside.answered(), if some => answered,
+        turn = dialect.next_turn(&mut record) => return Ok(turn?.map_or(Next::Goodbye, Next::Turn)),
+        () = sleep_until(due), if some => {
+            for (turn, told) in beside.reminders() {
+                dialect.about(turn);
+                dialect.tell(told, &mut record).await?;
+            }
+            None
+        }
+        Some(left) = soon.next() => {
+            let message = format!("access to {} ends in {}", target.name, left_in_words(left));
+            dialect.tell(&Told { code: "00000", message, ..Told::default() }, &mut record).await?;
+            None
+        }
+    };
+    let Some((asked, answer)) = answered else { return Ok(Next::Nothing) };
+    let settled = checkpoint::settle(dialect, asked, answer, session, (book, asking), workflows);
+    let decision = Box::pin(settled).await?;
+    if let Some(after) = asking.released.and_then(|released| released.after) {
+        observer.released(after.to_std());
+    }
+    Ok(Next::Decided(decision))
+}
+
+/// Judges a turn, and waits for people where it has to wait. `None` where it waits beside the conversation.
+async fn judge<D: Dialect>(
+    dialect: &mut D,
+    turn: D::Turn,
+    session: &mut LiveSession,
+    workflows: &Workflows,
+    State { checkpoint, book, asking, beside, observer }: &mut State<D::Turn>,
+) -> Result<Option<Decision<D::Turn>>, Stop> {
+    let decision = checkpoint.clear(dialect, turn, session, book, workflows.clock().now())?;
+    if session.is_strict() {
+        // Break-glass: what is about to run is on the disk before it does.
+        Record::new(session.tape(), book).flush().await?;
+    }
+    let Decision::Hold(waiting) = decision else { return Ok(Some(decision)) };
+    let _open = Open::new(observer);
+    // Boxed, as is all that a session does once or never: an idle one should carry little.
+    let decision = if !waiting.goes_on(dialect) {
+        Box::pin(checkpoint::wait(dialect, waiting, session, (book, asking), workflows)).await?
+    } else if !beside.has_room() {
+        waiting.too_many()
+    } else {
+        match Box::pin(checkpoint::ask(dialect, waiting, session, (book, asking), workflows)).await? {
+            Begun::Decided(decision) => decision,
+            Begun::Asked(asked) => {
+                beside.add(asked, workflows);
+                return Ok(None);
+            }
+        }
+    };
+    if let Some(after) = asking.released.and_then(|released| released.after) {
+        observer.released(after.to_std());
+    }
+    Ok(Some(decision))
 }
 
 /// Tells those who agreed what became of it. Evidence has it already, so a store that is away only keeps the news back.

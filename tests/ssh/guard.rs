@@ -3,7 +3,7 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use workflows::clock::Span;
 
 use super::{Host, runs, said, until};
@@ -73,6 +73,63 @@ async fn a_shell_on_a_terminal_is_guarded_and_says_what_waits() {
         said(tokio::time::timeout(PATIENCE, child.wait_with_output()).await.expect("in time").expect("ran"));
     assert_eq!(code, Some(5), "{out} {told}");
     assert!(out.contains("held by rule `commands`"), "{out} {told}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn programs_wait_beside_each_other_and_are_answered_in_any_order() {
+    let host = Host::guarded(&[]).await;
+    host.grant(Span::hours(1)).await;
+    let victims: Vec<_> = ["one", "two", "three"].iter().map(|name| host.place().join(name)).collect();
+    for victim in &victims {
+        std::fs::write(victim, "x").expect("a file");
+        std::fs::set_permissions(victim, std::os::unix::fs::PermissionsExt::from_mode(0o666)).expect("a file");
+    }
+    let jobs: String = victims.iter().map(|victim| format!("rm {} & ", victim.display())).collect();
+    // In a script: a line of a shell is judged for what is written in it.
+    let script = host.place().join("script");
+    let line = format!("{jobs} sleep 1; ls -d /; for job in $(jobs -p); do wait $job; echo status $?; done");
+    super::program(&script, &line);
+    let mut child = host.ssh(&[], &[&format!("bash {}", script.display())]).await.spawn().expect("ssh");
+    let mut out = child.stdout.take().expect("its output");
+    // What is not held runs, though three others wait.
+    let mut first = [0; 2];
+    tokio::time::timeout(PATIENCE, out.read_exact(&mut first)).await.expect("in time").expect("read");
+    assert_eq!(&first, b"/\n");
+    let waits = host.world.all_held(3).await;
+    let of = |victim: &std::path::Path| {
+        let name = victim.display().to_string();
+        waits.iter().find(|request| format!("{:?}", request.what).contains(&name)).expect("a request").id
+    };
+    assert!(victims.iter().all(|victim| victim.exists()), "nothing ran yet");
+    host.world.approve("linus", of(&victims[2])).await;
+    until("the last one ran", || !victims[2].exists()).await;
+    assert!(victims[0].exists() && victims[1].exists());
+    host.world.deny("linus", of(&victims[0])).await;
+    host.world.approve("linus", of(&victims[1])).await;
+    let mut rest = String::new();
+    tokio::time::timeout(PATIENCE, out.read_to_string(&mut rest)).await.expect("in time").expect("read");
+    assert_eq!(rest, "status 126\nstatus 0\nstatus 0\n");
+    assert!(victims[0].exists() && !victims[1].exists());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_program_that_is_killed_while_it_waits_is_asked_about_no_more() {
+    let host = Host::guarded(&[]).await;
+    host.grant(Span::hours(1)).await;
+    let victim = host.victim();
+    let script = host.place().join("script");
+    super::program(
+        &script,
+        &format!("rm {} & sleep 2; kill -9 $!; wait $!; echo status $?; sleep 60", victim.display()),
+    );
+    let mut child = host.ssh(&[], &[&format!("bash {}", script.display())]).await.spawn().expect("ssh");
+    let held = host.world.held().await;
+    host.world.until_withdrawn("linus", held.id).await;
+    let mut out = child.stdout.take().expect("its output");
+    let mut line = [0; 11];
+    tokio::time::timeout(PATIENCE, out.read_exact(&mut line)).await.expect("in time").expect("read");
+    assert_eq!(&line, b"status 137\n");
+    assert!(victim.exists());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

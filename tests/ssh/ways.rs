@@ -6,6 +6,7 @@ use std::process::Stdio;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
+use tokio::task::JoinSet;
 use workflows::clock::Span;
 use workflows::engine::Filter;
 use workflows::request::What;
@@ -80,11 +81,12 @@ async fn a_jump_leads_to_a_target_and_is_judged_like_any_other_way() {
     let victim = host.victim();
     let mut ssh = client(&host, &config);
     ssh.args(["-J", "gate", "web-1", &format!("rm {}", victim.display())]);
-    let running = tokio::spawn(ended(ssh));
+    let mut running = JoinSet::new();
+    running.spawn(ended(ssh));
     let asked = host.world.held().await;
     assert!(victim.exists());
     host.world.approve("linus", asked.id).await;
-    let (out, told, code) = running.await.expect("a task");
+    let (out, told, code) = running.join_next().await.expect("a task").expect("ended");
     assert_eq!((out.as_str(), code, victim.exists()), ("", Some(0), false), "{told}");
 }
 
@@ -101,24 +103,26 @@ async fn through(mut ssh: Child) -> (String, String, Option<i32>) {
     said(tokio::time::timeout(PATIENCE, ssh.wait_with_output()).await.expect("in time").expect("ran"))
 }
 
-/// Says everything back, and its own port.
-async fn echo() -> u16 {
+/// Says everything back, on this port and as long as the tasks live.
+async fn echo() -> (u16, JoinSet<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let port = listener.local_addr().expect("an address").port();
-    tokio::spawn(async move {
+    let mut serving = JoinSet::new();
+    serving.spawn(async move {
+        let mut streams = JoinSet::new();
         while let Ok((mut stream, _)) = listener.accept().await {
-            tokio::spawn(async move {
+            streams.spawn(async move {
                 let (mut read, mut write) = stream.split();
                 let _gone = tokio::io::copy(&mut read, &mut write).await;
             });
         }
     });
-    port
+    (port, serving)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_port_leads_where_the_file_says_once_somebody_agreed() {
-    let (open, shut) = (echo().await, echo().await);
+    let ((open, _echo), (shut, _other)) = (echo().await, echo().await);
     let login = format!("forward = [\"127.0.0.1:{open}\"], shell = \"/bin/bash\"@GUARD@");
     let host = Host::edited(&[("shell = \"/bin/bash\"@GUARD@", &login)]).await;
     host.grant(Span::hours(1)).await;
@@ -126,17 +130,18 @@ async fn a_port_leads_where_the_file_says_once_somebody_agreed() {
     assert!(out.is_empty() && code != Some(0), "{out} {code:?}");
     assert!(told.contains(&format!("no port leads through web-1 to 127.0.0.1:{shut} at write access")), "{told}");
     // What passes is nobody's to read, so that it is held like all that is opaque.
-    let waits = tokio::spawn(through(port(&host, open).await));
+    let mut waits = JoinSet::new();
+    waits.spawn(through(port(&host, open).await));
     let asked = host.world.held().await;
     let What::Operation { shown, .. } = &asked.what else { panic!("{asked:?}") };
     assert_eq!(shown, &format!("a port to 127.0.0.1:{open}"));
     host.world.deny("linus", asked.id).await;
-    let (out, told, _) = waits.await.expect("a task");
+    let (out, told, _) = waits.join_next().await.expect("a task").expect("ended");
     assert!(out.is_empty() && told.contains("not on a Friday"), "{out} {told}");
-    let waits = tokio::spawn(through(port(&host, open).await));
+    waits.spawn(through(port(&host, open).await));
     let asked = host.world.held().await;
     host.world.approve("linus", asked.id).await;
-    assert_eq!(waits.await.expect("a task").0, "hello");
+    assert_eq!(waits.join_next().await.expect("a task").expect("ended").0, "hello");
     // A client that goes away while people are asked takes its question with it.
     let mut goes = port(&host, open).await;
     let asked = host.world.held().await;
@@ -151,7 +156,7 @@ async fn a_port_leads_where_the_file_says_once_somebody_agreed() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn g1_a_port_ends_with_the_grant() {
-    let to = echo().await;
+    let (to, _echo) = echo().await;
     let login = "forward = [\"127.0.0.1:*\"], shell = \"/bin/bash\"@GUARD@";
     let no_hold = ("when = 'op.program == \"rm\" || op.opaque'", "when = 'op.program == \"rm\"'");
     let host = Host::edited(&[("shell = \"/bin/bash\"@GUARD@", login), no_hold]).await;

@@ -11,20 +11,22 @@ use workflows::told::Told as _;
 use workflows::verdict::Gate;
 
 use self::again::{Again, Allowed, Prints, pass_again, words};
+pub(crate) use self::beside::Beside;
 use super::{Decision, Stop, Waiting, again as judge_again, policy_text, release, shown, shut};
 use crate::dialect::{Broken, Dialect, Gone, Told, Turn};
 use crate::record::{Book, Record};
-use crate::seams::{Held, LiveSession, Workflows, visible};
+use crate::seams::{Held, LiveSession, StoreError, Workflows, visible};
 
 mod again;
+mod beside;
 
 /// A text longer than this is not put before people: nobody could read it, and so nobody could agree to it.
 const MAX_SHOWN: usize = 1 << 20;
 
-/// The hold that a session is waiting on, to be withdrawn if the session ends meanwhile.
+/// The holds that a session is waiting on, to be withdrawn if the session ends meanwhile.
 #[derive(Debug, Default)]
 pub(crate) struct Asking {
-    open: Option<RequestId>,
+    open: Vec<RequestId>,
     /// What was let through because people agreed, until somebody takes it up.
     pub(crate) released: Option<Released>,
     allowed: Allowed,
@@ -40,14 +42,47 @@ pub(crate) struct Released {
 }
 
 impl Asking {
-    /// Takes the question back, if one is open. The reconciler does it later if the store can't be reached.
-    pub(crate) async fn abandon(&mut self, session: &LiveSession, workflows: &Workflows) {
-        if let Some(id) = self.open.take()
+    /// Takes all questions back that are open.
+    pub(crate) async fn abandon_all(&mut self, session: &LiveSession, workflows: &Workflows) {
+        for id in self.open.clone() {
+            self.abandon(id, session, workflows).await;
+        }
+    }
+
+    /// Takes the question back, if it is open. The reconciler does it later if the store can't be reached.
+    async fn abandon(&mut self, id: RequestId, session: &LiveSession, workflows: &Workflows) {
+        if self.close(id)
             && let Err(error) = workflows.withdraw_hold(session, id).await
         {
             tracing::warn!(%error, "the hold `{id}` could not be withdrawn");
         }
     }
+
+    /// The question needs no taking back any more. False where it was not open.
+    fn close(&mut self, id: RequestId) -> bool {
+        let before = self.open.len();
+        self.open.retain(|open| *open != id);
+        self.open.len() < before
+    }
+}
+
+/// A turn that people were asked about.
+#[derive(Debug)]
+pub(crate) struct Asked<T> {
+    waiting: Waiting<T>,
+    /// The request.
+    id: RequestId,
+    /// What its sender reads each minute.
+    reminder: Told,
+}
+
+/// Whether people had to be asked.
+#[derive(Debug)]
+pub(crate) enum Begun<T> {
+    /// It is decided already.
+    Decided(Decision<T>),
+    /// They were asked.
+    Asked(Asked<T>),
 }
 
 /// Asks, waits, and takes up the answer: never `Decision::Hold`. Dropped midway it leaves its question in `asking`.
@@ -58,18 +93,47 @@ pub(crate) async fn wait<D: Dialect>(
     (book, asking): (&mut Book, &mut Asking),
     workflows: &Workflows,
 ) -> Result<Decision<D::Turn>, Stop> {
+    let asked = match ask(dialect, waiting, session, (book, asking), workflows).await? {
+        Begun::Decided(decision) => return Ok(decision),
+        Begun::Asked(asked) => asked,
+    };
+    let mut record = Record::new(session.tape(), book);
+    let settled = tokio::select! {
+        settled = workflows.settled(asked.id) => Ok(settled),
+        gone = dialect.held(&asked.reminder, &mut record) => Err(gone?),
+    };
+    match settled {
+        Ok(answer) => settle(dialect, asked, answer, session, (book, asking), workflows).await,
+        Err(Gone::Left) => {
+            give_up(asked, session, (book, asking), workflows).await?;
+            Err(Broken::Left.into())
+        }
+        Err(Gone::Withdrew) => give_up(asked, session, (book, asking), workflows).await,
+    }
+}
+
+/// Asks people, if nobody has said already what becomes of it.
+pub(crate) async fn ask<D: Dialect>(
+    dialect: &mut D,
+    waiting: Waiting<D::Turn>,
+    session: &mut LiveSession,
+    (book, asking): (&mut Book, &mut Asking),
+    workflows: &Workflows,
+) -> Result<Begun<D::Turn>, Stop> {
+    dialect.about(&waiting.turn);
     let Some(text) = shown_text(dialect, &waiting.turn) else {
-        return Ok(refuse(waiting, "42501", "it is too long to be shown to whoever must agree", None));
+        let words = "it is too long to be shown to whoever must agree";
+        return Ok(Begun::Decided(refuse(waiting, "42501", words, None)));
     };
     if let Some(told) = dialect.mistake(&waiting.turn).await {
         let mut record = Record::new(session.tape(), book);
         record.settled(waiting.first, "refused", "", &told.message)?;
         record.not_held();
-        return Ok(Decision::Refuse(waiting.turn, told));
+        return Ok(Begun::Decided(Decision::Refuse(waiting.turn, told)));
     }
     let prints = Prints::of(dialect, &waiting.turn, session, &policy_text(&waiting.rules, &waiting.needs));
     let waiting = match pass_again(dialect, waiting, &prints, session, (book, asking), workflows).await? {
-        Again::Passes(cleared) => return Ok(Decision::Clear(cleared)),
+        Again::Passes(cleared) => return Ok(Begun::Decided(Decision::Clear(cleared))),
         Again::Asks(waiting) => waiting,
     };
     let impact = dialect.preview(&waiting.turn).await;
@@ -82,36 +146,51 @@ pub(crate) async fn wait<D: Dialect>(
         Ok(request) => request,
         Err(error) => {
             tracing::warn!(%error, "nobody could be asked");
-            return Ok(refuse(waiting, "42501", &format!("nobody could be asked: {}", error.told()), None));
+            let words = format!("nobody could be asked: {}", error.told());
+            return Ok(Begun::Decided(refuse(waiting, "42501", &words, None)));
         }
     };
     let id = request.id;
-    asking.open = Some(id);
+    asking.open.push(id);
     let (first, reminder) = notices(&request, &waiting.rules, &impact, workflows);
     let mut record = Record::new(session.tape(), book);
     record.hold(waiting.first, &id.to_string(), &waiting.rules)?;
     dialect.tell(&first, &mut record).await?;
-    let settled = tokio::select! {
-        settled = workflows.settled(id) => Ok(settled),
-        gone = dialect.held(&reminder, &mut record) => Err(gone?),
-    };
-    let op = waiting.first;
-    match settled {
-        Ok(Ok(request)) => take_up(dialect, waiting, request, session, (book, asking), workflows).await,
-        Ok(Err(error)) => {
-            asking.abandon(session, workflows).await;
+    Ok(Begun::Asked(Asked { waiting, id, reminder }))
+}
+
+/// Takes up the answer: never `Decision::Hold`.
+pub(crate) async fn settle<D: Dialect>(
+    dialect: &mut D,
+    asked: Asked<D::Turn>,
+    answer: Result<Request, StoreError>,
+    session: &mut LiveSession,
+    (book, asking): (&mut Book, &mut Asking),
+    workflows: &Workflows,
+) -> Result<Decision<D::Turn>, Stop> {
+    let Asked { waiting, id, .. } = asked;
+    dialect.about(&waiting.turn);
+    match answer {
+        Ok(request) => take_up(dialect, waiting, request, session, (book, asking), workflows).await,
+        Err(error) => {
+            asking.abandon(id, session, workflows).await;
             tracing::warn!(error = &error as &dyn std::error::Error, "the answer to `{id}` could not be read");
             Ok(refuse(waiting, "42501", "the answer could not be read", Some(id)))
         }
-        Err(gone) => {
-            asking.abandon(session, workflows).await;
-            Record::new(session.tape(), book).settled(op, "withdrawn", "", "")?;
-            match gone {
-                Gone::Left => Err(Broken::Left.into()),
-                Gone::Withdrew => Ok(refuse(waiting, "57014", "withdrawn at your request", Some(id))),
-            }
-        }
     }
+}
+
+/// Takes the question back, since nobody waits for its answer any more.
+pub(crate) async fn give_up<T>(
+    asked: Asked<T>,
+    session: &mut LiveSession,
+    (book, asking): (&mut Book, &mut Asking),
+    workflows: &Workflows,
+) -> Result<Decision<T>, Stop> {
+    let Asked { waiting, id, .. } = asked;
+    asking.abandon(id, session, workflows).await;
+    Record::new(session.tape(), book).settled(waiting.first, "withdrawn", "", "")?;
+    Ok(refuse(waiting, "57014", "withdrawn at your request", Some(id)))
 }
 
 /// The request is no longer pending: turns its state into a decision.
@@ -140,7 +219,7 @@ async fn take_up<D: Dialect>(
         }
         State::Pending { .. } | State::Spent { .. } => ("42501", "the request cannot be used".to_owned()),
     };
-    asking.open = None;
+    asking.close(id);
     Ok(refuse(waiting, refusal.0, &refusal.1, Some(id)))
 }
 
@@ -158,7 +237,7 @@ async fn spend<D: Dialect>(
     let (verdict, rules) = if let Some(scope) = session.scope() {
         judge_again(dialect, &waiting.turn, scope, now)
     } else {
-        asking.abandon(session, workflows).await;
+        asking.abandon(id, session, workflows).await;
         return Ok(refuse(waiting, "42501", "the policy no longer knows this target or this person", Some(id)));
     };
     // Under a rule that is gone the approval still counts; under a changed one it is another question.
@@ -166,7 +245,7 @@ async fn spend<D: Dialect>(
         Gate::Open => policy_text(&waiting.rules, &waiting.needs),
         Gate::Hold(needs) => policy_text(&rules, needs),
         Gate::Shut(denial) => {
-            asking.abandon(session, workflows).await;
+            asking.abandon(id, session, workflows).await;
             return Ok(Decision::Refuse(waiting.turn, shut(denial)));
         }
     };
@@ -174,7 +253,7 @@ async fn spend<D: Dialect>(
     let spent = workflows.spend(session, id, &prints.exact, &verdict.gate).await;
     match spent {
         Ok(request) => {
-            asking.open = None;
+            asking.close(id);
             let (by, mut note, mut message) = agreed(&request);
             if let Some(allowed) = asking.allowed.allow(&prints, &request) {
                 let more = words(allowed, session, workflows);
@@ -191,14 +270,14 @@ async fn spend<D: Dialect>(
             Ok(Decision::Clear(release(waiting.turn, verdict.mask, waiting.first)))
         }
         Err(error) => {
-            asking.abandon(session, workflows).await;
+            asking.abandon(id, session, workflows).await;
             Record::new(session.tape(), book).settled(waiting.first, "refused", "", &error.told())?;
             Ok(refuse(waiting, "42501", &format!("the approval could not be used: {}", error.told()), Some(id)))
         }
     }
 }
 
-fn refuse<T>(waiting: Waiting<T>, code: &'static str, words: &str, id: Option<RequestId>) -> Decision<T> {
+pub(super) fn refuse<T>(waiting: Waiting<T>, code: &'static str, words: &str, id: Option<RequestId>) -> Decision<T> {
     let told = Told {
         code,
         message: format!("not let through: {words}"),

@@ -1,7 +1,7 @@
 //! A guarded session: `countersign-guard` at the target stops every program before it runs and asks here, over a second
 //! channel of the same connection. The README of crate `guard` has the protocol.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -87,15 +87,20 @@ pub(super) struct Guard {
     notes: Vec<String>,
     waiting: VecDeque<Box<Question>>,
     waiting_bytes: usize,
-    current: Option<Current>,
+    /// Those that are being judged.
+    programs: HashMap<Nonce, Program>,
+    /// The one that words are about.
+    about: Option<Nonce>,
+    /// Somebody waits no longer for one of them.
+    news: bool,
     /// The session at the target is over; its channel says so next.
     ended: bool,
 }
 
-/// The program that is being judged.
+/// A program that is being judged.
 #[derive(Debug)]
-struct Current {
-    asked: (Nonce, Fingerprint),
+struct Program {
+    fingerprint: Fingerprint,
     /// The last answer was given.
     settled: bool,
     withdrawn: bool,
@@ -140,7 +145,9 @@ impl Guard {
             arrived,
             leaving,
             waiting,
-            current: None,
+            programs: HashMap::new(),
+            about: None,
+            news: false,
             ended: false,
             queued: BytesMut::new(),
             notes: Vec::new(),
@@ -214,13 +221,14 @@ impl Guard {
             }
             Frame::Withdrawn(nonce) => {
                 self.waiting.retain(|question| question.nonce != nonce);
-                if let Some(current) = self.current.as_mut().filter(|current| current.asked.0 == nonce) {
-                    current.withdrawn = true;
+                if let Some(program) = self.programs.get_mut(&nonce) {
+                    program.withdrawn = true;
+                    self.news = true;
                 }
             }
             Frame::Followed(nonce, outcome) => {
-                if let Some(current) = self.current.as_mut().filter(|current| current.asked.0 == nonce) {
-                    current.followed = Some(outcome);
+                if let Some(program) = self.programs.get_mut(&nonce) {
+                    program.followed = Some(outcome);
                 }
             }
             Frame::Ping(number) => self.send(&Frame::Pong(number)),
@@ -245,44 +253,65 @@ impl Guard {
         std::mem::take(&mut self.notes)
     }
 
-    /// The next program to judge, once the one before is settled.
+    /// The next program to judge.
     pub(super) fn next(&mut self) -> Option<Box<Question>> {
         let question = self.waiting.pop_front()?;
         if self.waiting.is_empty() {
             self.waiting_bytes = 0;
         }
-        self.current = Some(Current {
-            asked: (question.nonce, question.fingerprint()),
-            settled: false,
-            withdrawn: false,
-            followed: None,
-        });
+        let program =
+            Program { fingerprint: question.fingerprint(), settled: false, withdrawn: false, followed: None };
+        self.programs.insert(question.nonce, program);
+        self.about(question.nonce);
         Some(question)
     }
 
+    /// What is said from here on is about this program.
+    pub(super) const fn about(&mut self, nonce: Nonce) {
+        self.about = Some(nonce);
+    }
+
+    /// Whether words are about a program that waits for its answer.
+    pub(super) fn is_asking(&self) -> bool {
+        self.about.and_then(|nonce| self.programs.get(&nonce)).is_some_and(|program| !program.settled)
+    }
+
+    /// Says why the program waits that words are about.
+    pub(super) fn hold(&mut self, words: &str) {
+        if let Some(nonce) = self.about {
+            self.answer(nonce, Verdict::Hold, words);
+        }
+    }
+
     /// Says what was decided, signed. A program under sudo does not say what became of it.
-    pub(super) fn answer(&mut self, verdict: Verdict, words: &str) {
-        if let Some(current) = &mut self.current {
-            current.settled = verdict != Verdict::Hold;
-            let answer = Answer::sign(&self.key, &self.session, current.asked, verdict, words);
+    pub(super) fn answer(&mut self, nonce: Nonce, verdict: Verdict, words: &str) {
+        if let Some(program) = self.programs.get_mut(&nonce) {
+            program.settled = verdict != Verdict::Hold;
+            let asked = (nonce, program.fingerprint);
+            let answer = Answer::sign(&self.key, &self.session, asked, verdict, words);
             self.send(&Frame::Answer(answer));
         }
     }
 
-    /// Whether a program waits for its answer.
-    pub(super) fn is_asking(&self) -> bool {
-        self.current.as_ref().is_some_and(|current| !current.settled)
+    /// Whether nobody waits for its answer any more.
+    pub(super) fn is_withdrawn(&self, nonce: Nonce) -> bool {
+        self.programs.get(&nonce).is_some_and(|program| program.withdrawn)
     }
 
-    /// Whether nobody waits for the answer any more.
-    pub(super) fn is_withdrawn(&self) -> bool {
-        self.current.as_ref().is_some_and(|current| current.withdrawn)
+    /// Whether somebody has stopped waiting since this was asked last.
+    pub(super) const fn take_news(&mut self) -> bool {
+        std::mem::replace(&mut self.news, false)
     }
 
     /// What became of the program, once that is known.
-    pub(super) fn followed(&self) -> Option<Outcome> {
-        let current = self.current.as_ref()?;
-        current.followed.or(current.withdrawn.then_some(Outcome::Gone))
+    pub(super) fn followed(&self, nonce: Nonce) -> Option<Outcome> {
+        let program = self.programs.get(&nonce)?;
+        program.followed.or(program.withdrawn.then_some(Outcome::Gone))
+    }
+
+    /// Nothing more is to be known of it.
+    pub(super) fn forget(&mut self, nonce: Nonce) {
+        self.programs.remove(&nonce);
     }
 
     /// Ends the session at the target, with all that runs in it.

@@ -23,6 +23,18 @@ pub(super) enum What {
     Port(String),
 }
 
+impl What {
+    /// As it is shown, and told apart from others of its kind.
+    pub(super) fn text(&self) -> Bytes {
+        match self {
+            Self::Exec(line) => line.clone(),
+            Self::Shell => Bytes::from_static(b"shell"),
+            Self::Subsystem(name) => Bytes::from(format!("subsystem {name}")),
+            Self::Port(to) => Bytes::from(format!("a port to {to}")),
+        }
+    }
+}
+
 /// A terminal, as the client described it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Terminal {

@@ -42,8 +42,13 @@ pub(super) const INTERRUPT: u8 = 3;
 /// What is asked for on a channel.
 #[derive(Debug)]
 pub(super) struct Turn {
-    ask: Ask,
+    /// Nothing where there is nothing to judge.
+    ask: Option<Ask>,
     part: Part,
+    /// The exact bytes.
+    raw: Bytes,
+    /// The text for people.
+    text: Bytes,
 }
 
 #[derive(Debug)]
@@ -56,11 +61,13 @@ enum Part {
     Request(Box<Asked>),
     /// A line of a watched shell.
     Line,
+    /// Somebody waits no longer for what was asked before.
+    News,
 }
 
 impl crate::dialect::Turn for Turn {
     fn asks(&self) -> impl Iterator<Item = &Ask> {
-        std::iter::once(&self.ask)
+        self.ask.iter()
     }
 }
 
@@ -86,10 +93,6 @@ pub(super) struct Talk {
     guard: Option<Box<Guard>>,
     files: Option<Box<Files>>,
     watched: Option<Box<Watched>>,
-    /// What was said when the turn was asked for: its text for people.
-    text: Bytes,
-    /// The exact bytes of the turn.
-    raw: Bytes,
     stage: Stage,
     /// What was started, for its output.
     running: Option<Running>,
@@ -108,13 +111,6 @@ pub(super) struct Talk {
 
 impl Talk {
     pub(super) fn new(pipe: Pipe, upstream: Upstream, start: Start, ways: Ways) -> Self {
-        let raw = match &start.what {
-            What::Exec(line) => line.clone(),
-            What::Shell => Bytes::from_static(b"shell"),
-            What::Subsystem(name) => Bytes::from(format!("subsystem {name}")),
-            What::Port(to) => Bytes::from(format!("a port to {to}")),
-        };
-        let text = raw.clone();
         let (stage, ended) = (Stage::New, Ended::default());
         Self {
             pipe,
@@ -124,8 +120,6 @@ impl Talk {
             guard: None,
             files: None,
             watched: None,
-            text,
-            raw,
             stage,
             running: None,
             ended,
@@ -137,9 +131,10 @@ impl Talk {
         }
     }
 
-    fn turn(&self, classified: Arc<Classified>, part: Part) -> Turn {
-        let text = Text::Here(0..self.text.len());
-        Turn { ask: Ask { classified, inner: Vec::new(), runs: true, text, bound: None, types: None }, part }
+    fn turn(classified: Arc<Classified>, part: Part, raw: Bytes, text: Bytes) -> Turn {
+        let whole = Text::Here(0..text.len());
+        let ask = Ask { classified, inner: Vec::new(), runs: true, text: whole, bound: None, types: None };
+        Turn { ask: Some(ask), part, raw, text }
     }
 
     /// Whether more is judged than the start.
@@ -460,14 +455,13 @@ impl Talk {
         Ok(None)
     }
 
-    /// Waits on a hold of a program, while the session's terminal goes on: Ctrl-C ends the process that waits there.
+    /// Waits on a hold of a line or a request, while the session's terminal goes on.
     async fn held_inside(&mut self, record: &mut Record<'_>) -> Result<Option<Gone>, Broken> {
         let on = self.advance(record).await?;
         if self.watched.as_mut().is_some_and(|watched| watched.is_given_up()) {
             return Ok(Some(Gone::Withdrew));
         }
-        let withdrawn = self.guard.as_ref().is_some_and(|guard| guard.is_withdrawn());
-        Ok((withdrawn || !on).then_some(Gone::Withdrew))
+        Ok((!on).then_some(Gone::Withdrew))
     }
 }
 

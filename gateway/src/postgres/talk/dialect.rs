@@ -145,7 +145,7 @@ impl Dialect for Talk {
         preview::lines(&self.way, &self.replies.catalog, runs.cloned().collect(), self.raw(turn)).await
     }
 
-    fn raw(&self, turn: &Turn) -> &[u8] {
+    fn raw<'t>(&'t self, turn: &'t Turn) -> &'t [u8] {
         self.link.from_client.filled().get(..turn.len).unwrap_or_default()
     }
 

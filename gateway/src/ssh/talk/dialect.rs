@@ -24,7 +24,8 @@ impl Dialect for Talk {
         if self.stage == Stage::New {
             self.stage = Stage::Asked;
             let classified = judge::read(&self.start, self.ways.shell, self.is_guarded() || self.is_watched());
-            return Ok(Some(self.turn(classified, Part::Start)));
+            let text = self.start.what.text();
+            return Ok(Some(Self::turn(classified, Part::Start, text.clone(), text)));
         }
         while self.stage == Stage::Started {
             if let Some(turn) = self.wanted()? {
@@ -56,6 +57,7 @@ impl Dialect for Talk {
             Part::Program(question) => self.go(&question, op, record).await,
             Part::Request(asked) => self.ask(&asked, op, record).await,
             Part::Line => self.enter(op, record),
+            Part::News => Ok(()),
         }
     }
 
@@ -67,9 +69,11 @@ impl Dialect for Talk {
                 self.pipe.finish(NOT_STARTED);
                 timeout(GOODBYE, self.pipe.flush(true)).await.unwrap_or(Err(Broken::Left))
             }
-            Part::Program(_) => {
+            Part::News => Ok(()),
+            Part::Program(question) => {
                 if let Some(guard) = &mut self.guard {
-                    guard.answer(Verdict::Deny, &words(told).replace('\n', "; "));
+                    guard.answer(question.nonce, Verdict::Deny, &words(told).replace('\n', "; "));
+                    guard.forget(question.nonce);
                 }
                 Ok(())
             }
@@ -97,7 +101,7 @@ impl Dialect for Talk {
     async fn tell(&mut self, told: &Told, _record: &mut Record<'_>) -> Result<(), Broken> {
         match &mut self.guard {
             // The guard writes it where the program would have written.
-            Some(guard) if guard.is_asking() => guard.answer(Verdict::Hold, &told.message),
+            Some(guard) if guard.is_asking() => guard.hold(&told.message),
             Some(_) | None if self.watched.is_some() => {
                 self.interject(&told.message, "");
             }
@@ -129,19 +133,36 @@ impl Dialect for Talk {
         }
     }
 
+    fn goes_on(&self, turn: &Turn) -> bool {
+        matches!(turn.part, Part::Program(_))
+    }
+
+    fn about(&mut self, turn: &Turn) {
+        if let (Some(guard), Part::Program(question)) = (&mut self.guard, &turn.part) {
+            guard.about(question.nonce);
+        }
+    }
+
+    fn is_given_up(&self, turn: &Turn) -> bool {
+        match (&self.guard, &turn.part) {
+            (Some(guard), Part::Program(question)) => guard.is_withdrawn(question.nonce),
+            (Some(_) | None, _) => false,
+        }
+    }
+
     async fn mistake(&mut self, _turn: &Turn) -> Option<Told> {
         None
     }
 
     async fn preview(&mut self, turn: &Turn) -> Vec<String> {
         match &turn.part {
-            Part::Start | Part::Request(_) | Part::Line => Vec::new(),
+            Part::Start | Part::Request(_) | Part::Line | Part::News => Vec::new(),
             Part::Program(question) => guarded::around(question),
         }
     }
 
-    fn raw(&self, _turn: &Turn) -> &[u8] {
-        &self.raw
+    fn raw<'t>(&'t self, turn: &'t Turn) -> &'t [u8] {
+        &turn.raw
     }
 
     fn meaning(&self, turn: &Turn, part: &mut dyn FnMut(&[u8])) {
@@ -149,6 +170,7 @@ impl Dialect for Talk {
             (Part::Program(_), _) => b"program",
             (Part::Request(_), _) => b"sftp",
             (Part::Line, _) => b"line",
+            (Part::News, _) => b"news",
             (Part::Start, What::Exec(_)) => b"exec",
             (Part::Start, What::Shell) => b"shell",
             (Part::Start, What::Subsystem(_)) => b"subsystem",
@@ -165,13 +187,13 @@ impl Dialect for Talk {
     fn shape(&self, turn: &Turn) -> Option<Shape> {
         match &turn.part {
             Part::Program(question) => shapes::program(question),
-            Part::Line => shapes::line(&self.raw, self.ways.shell, &turn.ask.classified),
-            Part::Start | Part::Request(_) => None,
+            Part::Line => shapes::line(&turn.raw, self.ways.shell, &turn.ask.as_ref()?.classified),
+            Part::Start | Part::Request(_) | Part::News => None,
         }
     }
 
-    fn said(&self, _turn: &Turn, _ask: &Ask, read: &mut Read<'_>) {
-        read(&self.text, &[]);
+    fn said(&self, turn: &Turn, _ask: &Ask, read: &mut Read<'_>) {
+        read(&turn.text, &[]);
     }
 
     fn in_transaction(&self) -> bool {

@@ -22,9 +22,11 @@ impl Talk {
     /// The next thing that has to be judged, of what has come.
     pub(super) fn wanted(&mut self) -> Result<Option<Turn>, Broken> {
         if let Some(question) = self.guard.as_mut().and_then(|guard| guard.next()) {
-            let classified = guarded::read(&question);
-            self.raw = guarded::raw(&question);
-            return Ok(Some(self.inner(classified, Part::Program(question))));
+            let (classified, raw) = (guarded::read(&question), guarded::raw(&question));
+            return Ok(Some(Self::inner(classified, Part::Program(question), raw)));
+        }
+        if self.guard.as_mut().is_some_and(|guard| guard.take_news()) {
+            return Ok(Some(Turn { ask: None, part: Part::News, raw: Bytes::new(), text: Bytes::new() }));
         }
         while let (Some(files), true) = (&mut self.files, self.pipe.has_room()) {
             match files.next()? {
@@ -32,8 +34,8 @@ impl Talk {
                 files::Next::Pass(data) => self.pipe.up(ChannelMsg::Data { data }),
                 files::Next::Answer(data) => self.pipe.down(ChannelMsg::Data { data }),
                 files::Next::Judge(asked) => {
-                    self.raw = asked.raw();
-                    return Ok(Some(self.inner(asked.operation(), Part::Request(asked))));
+                    let raw = asked.raw();
+                    return Ok(Some(Self::inner(asked.operation(), Part::Request(asked), raw)));
                 }
             }
         }
@@ -42,9 +44,7 @@ impl Talk {
                 watched::Next::Wait => break,
                 watched::Next::Pass(data) => self.pipe.up(ChannelMsg::Data { data }),
                 watched::Next::Judge(classified, text, raw) => {
-                    self.text = text.into();
-                    self.raw = raw.into();
-                    return Ok(Some(self.turn(classified, Part::Line)));
+                    return Ok(Some(Self::turn(classified, Part::Line, raw.into(), text.into())));
                 }
             }
         }
@@ -71,9 +71,9 @@ impl Talk {
         self.pipe.down(ChannelMsg::Data { data });
     }
 
-    fn inner(&mut self, classified: Arc<Classified>, part: Part) -> Turn {
-        self.text = classified.operations.first().map(|one| one.shown.clone()).unwrap_or_default().into();
-        self.turn(classified, part)
+    fn inner(classified: Arc<Classified>, part: Part, raw: Bytes) -> Turn {
+        let text = classified.operations.first().map(|one| one.shown.clone()).unwrap_or_default().into();
+        Self::turn(classified, part, raw, text)
     }
 
     /// Sends a request on, and waits for its answer.
@@ -98,7 +98,7 @@ impl Talk {
     pub(super) async fn go(&mut self, question: &Question, op: u32, record: &mut Record<'_>) -> Result<(), Broken> {
         let running = Running::new(op, Instant::now());
         let Some(guard) = &mut self.guard else { return Err(Broken::TargetGone) };
-        guard.answer(Verdict::Go, "");
+        guard.answer(question.nonce, Verdict::Go, "");
         let until = Instant::now() + STARTS_WITHIN;
         let mut untold = false;
         let outcome = loop {
@@ -106,7 +106,7 @@ impl Talk {
             if question.origin != Origin::Guard {
                 break None;
             }
-            if let Some(outcome) = guard.followed() {
+            if let Some(outcome) = guard.followed(question.nonce) {
                 break Some(outcome);
             }
             let Ok(goes_on) = timeout_at(until, self.advance(record)).await else {
@@ -117,6 +117,9 @@ impl Talk {
                 break Some(Outcome::Gone);
             }
         };
+        if let Some(guard) = &mut self.guard {
+            guard.forget(question.nonce);
+        }
         let (tag, error) = match outcome {
             None if untold => ("unknown", Some("the guard did not say what became of it")),
             None | Some(Outcome::Started) => ("started", None),
