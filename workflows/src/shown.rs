@@ -22,6 +22,19 @@ pub fn visible(text: &str) -> String {
     shown
 }
 
+/// The same of bytes: those that are no text are written out as `\\xff`, so that two texts which differ look different.
+pub fn visible_bytes(bytes: &[u8]) -> String {
+    let mut shown = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        shown.push_str(&visible(chunk.valid()));
+        for byte in chunk.invalid() {
+            // Writing into a String cannot fail.
+            let _ = write!(shown, "\\x{byte:02x}");
+        }
+    }
+    shown
+}
+
 /// Control, bidirectional, zero-width and other characters that a reader would not see.
 fn hides(c: char) -> bool {
     match c {
@@ -54,5 +67,7 @@ mod tests {
         // Letters that nobody sees, spaces that are none, and what changes the letter before it.
         assert_eq!(visible("a\u{3164}b\u{a0}c\u{fe0f}d\u{e000}"), r"a\u{3164}b\u{a0}c\u{fe0f}d\u{e000}");
         assert_eq!(visible("Grüße 🎉"), "Grüße 🎉");
+        assert_eq!(visible_bytes(b"a\xffb\xfe\x1b\xc3\xbc\xe2\x80"), "a\\xffb\\xfe\\u{1b}ü\\xe2\\x80");
+        assert_eq!(visible_bytes("Grüße 🎉".as_bytes()), "Grüße 🎉");
     }
 }

@@ -7,6 +7,7 @@ use workflows::clock::{Span, Timestamp};
 use workflows::id::RequestId;
 use workflows::request::{Request, State};
 use workflows::session::Totals;
+use workflows::shown::visible_bytes;
 use workflows::told::Told as _;
 use workflows::verdict::Gate;
 
@@ -207,7 +208,7 @@ async fn take_up<D: Dialect>(
         State::Approved { .. } => return spend(dialect, waiting, request, session, (book, asking), workflows).await,
         State::Denied { by, because, .. } => {
             Record::new(session.tape(), book).settled(op, "denied", &by.name, because)?;
-            ("42501", format!("denied by {}: {because}", by.name))
+            ("42501", format!("denied by {}: {}", by.name, visible(because)))
         }
         State::Lapsed { at } => {
             Record::new(session.tape(), book).settled(op, "lapsed", "", "")?;
@@ -352,7 +353,7 @@ fn shown_text<D: Dialect>(dialect: &D, turn: &D::Turn) -> Option<String> {
             if !all.is_empty() {
                 all.push('\n');
             }
-            all.push_str(&visible(&String::from_utf8_lossy(text)));
+            all.push_str(&visible_bytes(text));
             for (at, (value, binary)) in values.iter().enumerate() {
                 let value = shown(*value, *binary).map_or_else(|| "NULL".to_owned(), |value| visible(&value));
                 let _infallible = write!(all, "\n${} = {value}", at + 1);

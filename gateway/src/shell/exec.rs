@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use workflows::operation::{Act, Operation, Run};
-use workflows::shown::visible;
+use workflows::shown::{visible, visible_bytes};
 
 use super::arg::Arg;
 use super::interpret::is_shell;
@@ -212,7 +212,8 @@ fn words(exec: Exec<'_>) -> Option<Vec<String>> {
 /// As one could type it.
 fn shown(exec: Exec<'_>) -> String {
     let words = std::iter::once(exec.program).chain(exec.argv.iter().skip(1).map(Vec::as_slice));
-    let quoted: Vec<String> = words.map(|word| quoted(&String::from_utf8_lossy(word))).collect();
+    let text = |word: &[u8]| std::str::from_utf8(word).map_or_else(|_| visible_bytes(word), str::to_owned);
+    let quoted: Vec<String> = words.map(|word| quoted(&text(word))).collect();
     quoted.join(" ")
 }
 

@@ -12,7 +12,7 @@ use ed25519_dalek::SigningKey;
 use guard::wire::{Answer, FRAME_MOST, Fingerprint, Frame, Nonce, Origin, Outcome, Question, VERSION, Verdict};
 use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf, client};
 use tokio::time::timeout;
-use workflows::shown::visible;
+use workflows::shown::{visible, visible_bytes};
 
 use crate::dialect::Broken;
 use crate::seams::Classified;
@@ -383,11 +383,16 @@ pub(super) fn raw(question: &Question) -> Bytes {
 
 /// What else whoever decides should know.
 pub(super) fn around(question: &Question) -> Vec<String> {
-    let text = |bytes: &[u8]| visible(&String::from_utf8_lossy(bytes));
+    let text = |bytes: &[u8]| visible_bytes(bytes);
     let mut lines = vec![
         format!("program {}", text(&question.program)),
         format!("in {}, as user {} and group {}", text(&question.cwd), question.uid, question.gid),
     ];
+    if !question.env.is_empty() {
+        // Those that make a program load or run something else; the guard tells of no others.
+        let with: Vec<String> = question.env.iter().map(|entry| text(entry)).collect();
+        lines.push(format!("with {}", with.join(", ")));
+    }
     if question.doubts.writable {
         lines.push("the file can be changed by the user who runs it".to_owned());
     }

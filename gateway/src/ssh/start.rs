@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use russh::{ChannelMsg, ChannelReadHalf, Pty};
+use workflows::shown::visible;
 
 /// The longest command line, in bytes.
 const LONGEST: usize = 128 << 10;
@@ -49,6 +50,15 @@ pub(super) struct Start {
     pub(super) what: What,
     pub(super) terminal: Option<Terminal>,
     pub(super) variables: Vec<(String, String)>,
+}
+
+impl Start {
+    /// What else whoever decides should know.
+    pub(super) fn around(&self) -> Vec<String> {
+        let terminal = self.terminal.iter().map(|terminal| format!("on a terminal ({})", visible(&terminal.term)));
+        let variable = |(name, value): &(String, String)| format!("with {}={}", visible(name), visible(value));
+        terminal.chain(self.variables.iter().map(variable)).collect()
+    }
 }
 
 /// Variables that change no more than the language of messages. Others can change what a program does.

@@ -156,7 +156,8 @@ impl Dialect for Talk {
 
     async fn preview(&mut self, turn: &Turn) -> Vec<String> {
         match &turn.part {
-            Part::Start | Part::Request(_) | Part::Line | Part::News => Vec::new(),
+            Part::Start => self.start.around(),
+            Part::Request(_) | Part::Line | Part::News => Vec::new(),
             Part::Program(question) => guarded::around(question),
         }
     }
