@@ -435,7 +435,12 @@ impl Talk {
 
     /// Waits on a hold while nothing runs yet: what the client sends is kept for what it waits for.
     async fn held_at_start(&mut self, kept: &mut usize) -> Result<Option<Gone>, Broken> {
-        match self.pipe.step(*kept < EARLY).await? {
+        let came = tokio::select! {
+            biased;
+            came = self.pipe.step(*kept < EARLY) => came?,
+            () = self.upstream.gone() => return Err(Broken::TargetGone),
+        };
+        match came {
             Came::Client(ChannelMsg::Close) => return Ok(Some(Gone::Left)),
             Came::Client(ChannelMsg::Signal { .. }) => return Ok(Some(Gone::Withdrew)),
             Came::Client(message) if is_for_target(&message) => {

@@ -10,7 +10,7 @@ use russh::keys::PublicKeyOrCertificate;
 use russh::keys::{Algorithm, Certificate, EcdsaCurve, HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKey};
 use russh::{Channel, Disconnect};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use workflows::secret::Secret;
 use workflows::target::{AUTHORITY, Access, Credential, SecretError, SecretRef, Target};
@@ -31,6 +31,9 @@ const CERTIFIED: &[Algorithm] = &[
     Algorithm::Rsa { hash: Some(HashAlg::Sha256) },
 ];
 
+/// How often to look whether a target that has no channel yet is still there.
+const LOOK: Duration = Duration::from_millis(500);
+
 /// Why a target did not let us in.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum DialError {
@@ -41,7 +44,7 @@ pub(super) enum DialError {
     #[error("the target did not let us in in time")]
     Late,
     #[error("the target's host key {0} is not the one in the file")]
-    HostKey(String),
+    HostKey(String, Option<String>),
     #[error("the login's secret can't be read")]
     Secret(#[source] SecretError),
     #[error("the login's private key is not in OpenSSH's format, or has a passphrase")]
@@ -58,11 +61,14 @@ impl DialError {
     /// For the person: what they can do. The operators' log has the rest.
     pub(super) fn told(&self, target: &Target) -> String {
         match self {
-            Self::HostKey(_) => format!(
-                "{self}: somebody may be in between, or the host was made anew. If it was, whoever keeps the file adds: \
-                 host_key = \"…\" to target `{}`",
+            Self::HostKey(_, Some(key)) => format!(
+                "{self}: somebody may be in between, or the host was made anew. If it was, and shows this fingerprint at its \
+                 own console, whoever keeps the file writes at target `{}`: host_key = \"{key}\"",
                 target.name
             ),
+            Self::HostKey(_, None) => {
+                format!("{self}: somebody may be in between, or the host was made anew; tell who runs Countersign")
+            }
             Self::NoLogin(_)
             | Self::Unreachable(_)
             | Self::Late
@@ -104,6 +110,14 @@ impl Upstream {
                 Broken::TargetGone
             }
         })
+    }
+
+    /// Resolves when the target is gone. Cancel-safe. The library tells of it to whoever has a channel, and says nothing where
+    /// there is none yet.
+    pub(super) async fn gone(&self) {
+        while !self.handle.is_closed() {
+            sleep(LOOK).await;
+        }
     }
 
     /// Goodbye, for as long as somebody listens to it; then the connection is cut.
@@ -169,7 +183,7 @@ async fn dial(target: &Target, access: Access, visitor: Visitor<'_>) -> Result<U
     });
     let connected = client::connect_stream(config, Cut::new(tcp, &cut), host).await;
     let handle = connected.map_err(|error| match seen.get() {
-        Some(fingerprint) => DialError::HostKey(Clone::clone(fingerprint)),
+        Some((shown, key)) => DialError::HostKey(shown.clone(), key.clone()),
         None => DialError::Protocol(error),
     })?;
     let mut upstream = Upstream { handle, cut };
@@ -215,29 +229,31 @@ pub(super) struct Host {
     name: String,
     /// In Unix seconds.
     now: u64,
-    /// The fingerprint of a key that was refused.
-    seen: Arc<OnceLock<String>>,
+    /// A key that was refused: its fingerprint, and its line in the file.
+    seen: Arc<OnceLock<(String, Option<String>)>>,
 }
 
 impl client::Handler for Host {
     type Error = russh::Error;
 
     async fn check_server_key(&mut self, key: &PublicKeyOrCertificate) -> Result<bool, russh::Error> {
-        let (known, shown) = match key {
+        let (known, shown, line) = match key {
             PublicKeyOrCertificate::PublicKey { key, .. } => (
                 self.pinned.iter().any(|pinned| pinned.key_data() == key.key_data()),
                 Cow::Owned(key.fingerprint(HashAlg::Sha256).to_string()),
+                // Without a comment, which would be the host's own words.
+                PublicKey::from(key.key_data().clone()).to_openssh().ok(),
             ),
             PublicKeyOrCertificate::Certificate(certificate) => {
                 let name = self.name.trim_start_matches('[').trim_end_matches(']');
                 match check_host(certificate, &self.authorities, &[name], self.now) {
-                    Ok(()) => (true, Cow::Borrowed("")),
-                    Err(refused) => (false, Cow::Owned(format!("in a certificate ({refused})"))),
+                    Ok(()) => (true, Cow::Borrowed(""), None),
+                    Err(refused) => (false, Cow::Owned(format!("in a certificate ({refused})")), None),
                 }
             }
         };
         if !known {
-            let _first = self.seen.set(shown.into_owned());
+            let _first = self.seen.set((shown.into_owned(), line));
         }
         Ok(known)
     }
