@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use russh::Channel;
 use russh::server::Msg;
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use workflows::engine::Client;
 use workflows::target::Protocol;
@@ -27,8 +28,9 @@ const IDLE: Duration = Duration::from_mins(1);
 /// The exit status where nothing was started.
 pub(super) const NOT_STARTED: u32 = 126;
 
-/// Serves a channel to its end. Whatever goes wrong is told on its standard error.
-pub(super) async fn serve(channel: Channel<Msg>, who: SignedIn, client: String, shared: Shared) {
+/// Serves a channel to its end. Whatever goes wrong is told on its standard error. `dials` are the places of its connection for whoever
+/// signs in at a target.
+pub(super) async fn serve(channel: Channel<Msg>, who: SignedIn, client: String, shared: Shared, dials: &Semaphore) {
     let (mut read, write) = channel.split();
     let start = tokio::select! {
         () = shared.stop.cancelled() => None,
@@ -38,7 +40,7 @@ pub(super) async fn serve(channel: Channel<Msg>, who: SignedIn, client: String, 
         let _gone = timeout(GOODBYE, write.close()).await;
         return;
     };
-    run(Pipe::new(read, write, None), start, who, client, shared).await;
+    run(Pipe::new(read, write, None), start, who, client, (&shared, dials)).await;
 }
 
 /// Serves a port that leads through the target. It is open for the client once it is open at the other end.
@@ -47,17 +49,27 @@ pub(super) async fn forward(
     to: String,
     who: SignedIn,
     client: String,
-    shared: Shared,
+    shared: (&Shared, &Semaphore),
 ) {
     let (read, write) = channel.split();
     let start = Start { what: What::Port(to), terminal: None, variables: Vec::new() };
-    run(Pipe::new(read, write, Some(port)), start, who, client, shared).await;
+    run(Pipe::new(read, write, Some(port)), Ok(start), who, client, shared).await;
 }
 
-async fn run(mut pipe: Pipe, start: Start, who: SignedIn, client: String, shared: Shared) {
-    match Box::pin(admit(&who, &start, client, &shared)).await {
+async fn run(
+    mut pipe: Pipe,
+    start: Result<Start, &'static str>,
+    who: SignedIn,
+    client: String,
+    (shared, dials): (&Shared, &Semaphore),
+) {
+    let admitted = match start {
+        Ok(start) => Box::pin(admit(&who, &start, client, shared, dials)).await.map(|ways| (start, ways)),
+        Err(words) => Err(words.to_owned()),
+    };
+    match admitted {
         // INVARIANT: from here on the session is ended by `Workflows::end`, whatever happens.
-        Ok((session, upstream, ways)) => {
+        Ok((start, (session, upstream, ways))) => {
             let talk = Talk::new(pipe, upstream, start, ways);
             session::serve(talk, session, &shared.workflows, &shared.stop, &shared.observer).await;
         }
@@ -75,6 +87,7 @@ async fn admit(
     start: &Start,
     client: String,
     shared: &Shared,
+    dials: &Semaphore,
 ) -> Result<(LiveSession, Upstream, Ways), String> {
     let workflows = &shared.workflows;
     // A connection may be older than what was revoked meanwhile.
@@ -91,7 +104,11 @@ async fn admit(
         grant: &grant,
         now: u64::try_from(workflows.clock().now().micros() / 1_000_000).unwrap_or_default(),
     };
-    let upstream = upstream::connect((&target, access), visitor, DIAL).await.map_err(|error| {
+    let dialed = {
+        let _place = dials.acquire().await;
+        upstream::connect((&target, access), visitor, DIAL).await
+    };
+    let upstream = dialed.map_err(|error| {
         tracing::warn!(error = &error as &dyn std::error::Error, target.name = %target.name, "no way to the target");
         error.told(&target)
     })?;

@@ -10,7 +10,7 @@ use russh::keys::PrivateKey;
 use russh::server::{self, Msg, RunningSession};
 use russh::{Channel, Disconnect, SshId};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -32,6 +32,10 @@ pub(super) const GOODBYE: Duration = Duration::from_secs(1);
 const REJECTION: Duration = Duration::from_millis(200);
 /// Failed attempts until the connection is closed.
 const ATTEMPTS: usize = 6;
+
+/// So many channels of one connection sign in at their target at once. OpenSSH's server turns strangers away at random once ten of them
+/// are there that have not signed in (`MaxStartups`).
+const DIALS: usize = 4;
 
 /// What all connections share. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -162,6 +166,7 @@ async fn attend(mut running: RunningSession<Door>, mut news: mpsc::Receiver<News
     let gone = CancellationToken::new();
     let over = gone.clone().drop_guard();
     let mut channels = JoinSet::new();
+    let dials = Arc::new(Semaphore::new(DIALS));
     loop {
         tokio::select! {
             biased;
@@ -170,9 +175,9 @@ async fn attend(mut running: RunningSession<Door>, mut news: mpsc::Receiver<News
             Some(_) = channels.join_next() => {}
             more = news.recv() => match more {
                 Some(News::Channel(channel, who, place)) => {
-                    let (shared, client) = (shared.clone(), peer.to_string());
+                    let (shared, client, dials) = (shared.clone(), peer.to_string(), Arc::clone(&dials));
                     channels.spawn(async move {
-                        channel::serve(channel, who, client, shared).await;
+                        channel::serve(channel, who, client, shared, &dials).await;
                         drop(place);
                     });
                 }
@@ -184,10 +189,10 @@ async fn attend(mut running: RunningSession<Door>, mut news: mpsc::Receiver<News
                     });
                 }
                 Some(News::Port(channel, reply, to, who, place)) => {
-                    let (shared, client) = (shared.clone(), peer.to_string());
+                    let (shared, client, dials) = (shared.clone(), peer.to_string(), Arc::clone(&dials));
                     let port = Port::new(*reply, gone.clone());
                     channels.spawn(async move {
-                        channel::forward((channel, port), to, who, client, shared).await;
+                        channel::forward((channel, port), to, who, client, (&shared, &dials)).await;
                         drop(place);
                     });
                 }

@@ -71,8 +71,8 @@ pub(super) fn is_subsystem(name: &str) -> bool {
     name == "sftp"
 }
 
-/// Reads on until something is to be started; `None` if the client leaves before. Cancel-safe but for what was read.
-pub(super) async fn read(from: &mut ChannelReadHalf) -> Option<Start> {
+/// Reads on until something is to be started, or can't be; `None` if the client leaves before. Cancel-safe but for what was read.
+pub(super) async fn read(from: &mut ChannelReadHalf) -> Option<Result<Start, &'static str>> {
     let (mut terminal, mut variables) = (None, Vec::new());
     loop {
         let what = match from.wait().await? {
@@ -98,6 +98,7 @@ pub(super) async fn read(from: &mut ChannelReadHalf) -> Option<Start> {
             }
             ChannelMsg::RequestShell { .. } => What::Shell,
             ChannelMsg::Exec { command, .. } if command.len() <= LONGEST => What::Exec(command.into()),
+            ChannelMsg::Exec { .. } => return Some(Err("a command line of more than 128 KiB is not taken")),
             ChannelMsg::RequestSubsystem { name, .. } if is_subsystem(&name) => What::Subsystem(name),
             ChannelMsg::Close => return None,
             // What belongs to something that has started, or was refused by the door.
@@ -105,7 +106,6 @@ pub(super) async fn read(from: &mut ChannelReadHalf) -> Option<Start> {
             | ChannelMsg::Data { .. }
             | ChannelMsg::ExtendedData { .. }
             | ChannelMsg::Eof
-            | ChannelMsg::Exec { .. }
             | ChannelMsg::Signal { .. }
             | ChannelMsg::RequestSubsystem { .. }
             | ChannelMsg::RequestX11 { .. }
@@ -120,6 +120,6 @@ pub(super) async fn read(from: &mut ChannelReadHalf) -> Option<Start> {
             | ChannelMsg::OpenFailure(_)
             | _ => continue,
         };
-        return Some(Start { what, terminal, variables });
+        return Some(Ok(Start { what, terminal, variables }));
     }
 }
