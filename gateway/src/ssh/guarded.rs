@@ -248,6 +248,11 @@ impl Guard {
         Ok(())
     }
 
+    /// Whether it has said that all of the session is over.
+    pub(super) const fn has_ended(&self) -> bool {
+        self.ended
+    }
+
     /// What it refused by itself since the last time.
     pub(super) fn take_notes(&mut self) -> Vec<String> {
         std::mem::take(&mut self.notes)

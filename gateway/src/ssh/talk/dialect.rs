@@ -1,5 +1,7 @@
 //! What the loop asks of an SSH channel.
 
+use std::time::Duration;
+
 use guard::wire::Verdict;
 use russh::ChannelMsg;
 use tokio::time::{Instant, timeout};
@@ -16,6 +18,9 @@ use crate::ssh::channel::NOT_STARTED;
 use crate::ssh::start::{Terminal, What};
 use crate::ssh::veil::Veil;
 use crate::ssh::{guarded, judge, shapes};
+
+/// How long what runs at a target may go on because its client does not hear that it is over.
+const AT_ONCE: Duration = Duration::from_millis(100);
 
 impl Dialect for Talk {
     type Turn = Turn;
@@ -214,6 +219,8 @@ impl Dialect for Talk {
                 self.pipe.say(line);
             }
             self.pipe.finish(NOT_STARTED);
+            // Whoever listens hears it before the host is cleared, which takes longer.
+            let _later = timeout(AT_ONCE, self.pipe.flush(true)).await;
         }
         if self.running.take().is_some() {
             self.unfinished.push("not finished: what was started".to_owned());

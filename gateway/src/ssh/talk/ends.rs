@@ -14,9 +14,12 @@ use crate::ssh::start::What;
 /// How long a program may take to end by itself before it is killed.
 const MERCY: Duration = Duration::from_millis(300);
 /// Ends what else the same connection has started: each command is the first of a session of processes, below the server's
-/// own process. Read by `sh`, whatever the login's shell is.
+/// own process; and whatever left that session, or lost its first process, still has the connection in its environment, unless it
+/// was meant to get away. Read by `sh`, whatever the login's shell is.
 const SWEEP: &str = "exec sh -c 'all=$(ps -o pid= --ppid $PPID); for s in TERM KILL; do \
-    for it in $all; do [ $it = $$ ] || pkill -$s -s $it; done; sleep .2; done'";
+    for it in $all; do [ $it = $$ ] || pkill -$s -s $it; done; \
+    for it in $(grep -lzxF \"SSH_CONNECTION=$SSH_CONNECTION\" /proc/[0-9]*/environ); do \
+    it=${it#/proc/}; it=${it%/environ}; [ $it = $$ ] || kill -$s $it; done; sleep .2; done'";
 /// How long that may take on a slow way.
 const SWEEP_WITHIN: Duration = Duration::from_secs(2);
 /// How long all that may take that ends what runs at a target.
@@ -42,9 +45,13 @@ impl Talk {
 
     /// What runs there ends with the session, even where it would survive its connection (G1).
     pub(super) async fn kill(&mut self) {
-        let Some((read, write)) = self.pipe.target() else { return };
         if matches!(self.start.what, What::Port(_)) {
             // No process of ours is there; the port ends with its connection.
+            return;
+        }
+        // A guard ends all by itself, and says so; one that did not was killed.
+        let killed = self.guard.as_ref().is_some_and(|guard| !guard.has_ended());
+        if self.pipe.target().is_none() && !killed {
             return;
         }
         // By another command of the same connection first: it finds background jobs as well, and OpenSSH passes no signal on to
@@ -57,6 +64,7 @@ impl Talk {
             Some(())
         };
         let _swept = timeout(SWEEP_WITHIN, sweep).await;
+        let Some((read, write)) = self.pipe.target() else { return };
         for signal in [Sig::TERM, Sig::KILL] {
             let gone = async { while !matches!(read.wait().await, None | Some(ChannelMsg::Close)) {} };
             if timeout(MERCY, gone).await.is_ok() || write.signal(signal).await.is_err() {
