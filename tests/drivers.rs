@@ -1,7 +1,7 @@
 //! Programs: a driver that does much more on the wire than psql, through the whole product; and vendors' own clients, which
 //! read what the product sends to chat.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use serde_json::Value;
@@ -28,9 +28,12 @@ async fn a_program_with_psycopg_sees_what_postgresql_would_say() {
     }
     let world = World::start().await;
     world.grant("ada", Access::Write, Span::hours(1)).await;
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/drivers/with_psycopg.py");
     let mut python = Command::new(PYTHON);
-    python.arg("-B").arg(script).env("PGHOST", "127.0.0.1").env("PGPORT", world.ready.postgres.port().to_string());
+    python
+        .arg("-B")
+        .arg(script("with_psycopg.py"))
+        .env("PGHOST", "127.0.0.1")
+        .env("PGPORT", world.ready.postgres.port().to_string());
     python.env("PGUSER", "ada").env("PGDATABASE", "orders-prod").env("PGPASSWORD", world.token("ada").await.reveal());
     let mut child = python.stdout(Stdio::piped()).kill_on_drop(true).spawn().expect("python3");
     let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines();
@@ -40,17 +43,27 @@ async fn a_program_with_psycopg_sees_what_postgresql_would_say() {
     assert!(child.wait().await.expect("an end").success());
 }
 
-/// Has a program in `tests/drivers` read something; nothing where its module is not there, and then it says so.
-pub async fn read_by(script: &str, module: &str, asked: &Value) -> Option<Value> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let python = root.join("target/drivers/bin/python");
+/// The Python that has what PyPI has, if this module is there; else it says so.
+pub async fn python(module: &str) -> Option<PathBuf> {
+    let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/drivers/bin/python");
     let import = Command::new(&python).args(["-c", &format!("import {module}")]).stderr(Stdio::null()).status().await;
-    if !import.is_ok_and(|status| status.success()) {
-        eprintln!("skipped: there is no {module} in target/drivers; `.ci/setup drivers` brings it");
-        return None;
+    if import.is_ok_and(|status| status.success()) {
+        return Some(python);
     }
+    eprintln!("skipped: there is no {module} in target/drivers; `.ci/setup drivers` brings it");
+    None
+}
+
+/// Where a program of `tests/drivers` lies.
+pub fn script(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/drivers").join(name)
+}
+
+/// Has a program in `tests/drivers` read something; nothing where its module is not there, and then it says so.
+pub async fn read_by(name: &str, module: &str, asked: &Value) -> Option<Value> {
+    let python = python(module).await?;
     let mut command = Command::new(&python);
-    let command = command.arg("-B").arg(root.join("tests/drivers").join(script));
+    let command = command.arg("-B").arg(script(name));
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true).spawn().expect("python");
     let mut input = child.stdin.take().expect("its input");
     // It may end before it has read all of it; its own words then say why.

@@ -93,10 +93,10 @@ async fn a_revocation_cuts_forty_sessions() {
 }
 
 /// A folder that holds little, where the machine lets us have one.
-struct Small(std::path::PathBuf);
+pub struct Small(pub std::path::PathBuf);
 
 impl Small {
-    fn mount(at: &std::path::Path) -> Option<Self> {
+    pub fn mount(at: &std::path::Path) -> Option<Self> {
         std::fs::create_dir_all(at).unwrap();
         let done = Command::new("mount").args(["-t", "tmpfs", "-o", "size=128k", "tmpfs"]).arg(at).output();
         if done.is_ok_and(|output| output.status.success()) {

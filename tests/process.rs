@@ -10,13 +10,13 @@ use workflows::clock::Span;
 use crate::world::{PATIENCE, Psql, World};
 
 /// `countersign serve`, its log line by line.
-struct Server {
+pub struct Server {
     child: Child,
     log: Receiver<String>,
 }
 
 impl Server {
-    fn start(config: &std::path::Path) -> Self {
+    pub fn start(config: &std::path::Path) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_countersign"))
             .args(["serve", "--config"])
             .arg(config)
@@ -37,7 +37,7 @@ impl Server {
         Self { child, log }
     }
 
-    fn until(&self, text: &str) -> String {
+    pub fn until(&self, text: &str) -> String {
         loop {
             let line = self.log.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("the log never said `{text}`"));
             if line.contains(text) {
@@ -46,7 +46,16 @@ impl Server {
         }
     }
 
-    fn signal(&self, name: &str) {
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it has logged since the last line that was waited for.
+    pub fn logged(&self) -> String {
+        self.log.try_iter().fold(String::new(), |all, line| all + &line + "\n")
+    }
+
+    pub fn signal(&self, name: &str) {
         let done = Command::new("kill").args([name, &self.child.id().to_string()]).status();
         assert!(done.unwrap().success());
     }

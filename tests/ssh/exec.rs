@@ -2,6 +2,7 @@
 
 use std::process::Stdio;
 
+use sandbox::Sshd;
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command};
 use workflows::clock::Span;
@@ -84,6 +85,23 @@ async fn g1_the_end_of_a_grant_ends_what_does_not_hear_signals() {
     let grant = host.grant(Span::hours(1)).await;
     let mark = format!("sleep 97{}", host.sshd.port());
     let line = format!("trap '' HUP TERM; nohup {mark} >/dev/null 2>&1 & wait");
+    let child = host.ssh(&[], &[&line]).await.spawn().expect("ssh");
+    until("it runs", || runs(&format!("^{mark}"))).await;
+    let linus = host.world.person("linus").await;
+    host.world.workflows().revoke(&linus, grant, "test").await.expect("revoked");
+    let (_, told, _) =
+        said(tokio::time::timeout(PATIENCE, child.wait_with_output()).await.expect("in time").expect("ran"));
+    assert!(told.contains("was revoked"), "{told}");
+    until("it is gone", || !runs(&format!("^{mark}"))).await;
+}
+
+/// Without the guard this is no wall, but whoever only forgot a job in the background, in whatever session, leaves none.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn g1_the_end_of_a_grant_ends_what_made_a_session_of_its_own() {
+    let host = Host::start().await;
+    let grant = host.grant(Span::hours(1)).await;
+    let mark = format!("sleep 87{}", host.sshd.port());
+    let line = format!("setsid {mark} >/dev/null 2>&1 & sleep 60");
     let child = host.ssh(&[], &[&line]).await.spawn().expect("ssh");
     until("it runs", || runs(&format!("^{mark}"))).await;
     let linus = host.world.person("linus").await;
@@ -191,4 +209,24 @@ async fn many_channels_of_one_connection_are_sessions_of_their_own() {
     let ada = host.world.person("ada").await;
     let filter = workflows::engine::Filter { open_only: false, limit: 100 };
     assert_eq!(host.world.workflows().sessions(&ada, filter).await.expect("sessions").len(), 7);
+}
+
+/// A server turns strangers away when too many come at once, and each channel comes as a stranger of its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_channels_at_once_do_not_overrun_their_target() {
+    let sshd = tokio::task::spawn_blocking(|| Sshd::start("MaxStartups 10")).await.expect("a thread").expect("sshd");
+    let host = Host::with(sshd, false, &[]).await;
+    host.grant(Span::hours(1)).await;
+    let control = host.world.folder.path().join("control");
+    let path = format!("ControlPath={}", control.display());
+    let mut master = host.ssh(&["-N", "-o", "ControlMaster=yes", "-o", &path], &[]).await.spawn().expect("ssh");
+    until("the connection is there", || control.exists()).await;
+    let mut ssh = host.ssh(&["-o", &path], &["echo in"]).await;
+    let children: Vec<Child> = (0..40).map(|_| ssh.spawn().expect("ssh")).collect();
+    for child in children {
+        let (out, told, code) =
+            said(tokio::time::timeout(PATIENCE, child.wait_with_output()).await.expect("in time").expect("ran"));
+        assert_eq!((out.as_str(), code), ("in\n", Some(0)), "{told}");
+    }
+    master.kill().await.expect("killed");
 }

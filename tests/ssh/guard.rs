@@ -176,3 +176,22 @@ async fn without_the_guard_at_the_target_nothing_starts() {
     assert!(told.contains("the guard did not start at the target"), "{told}");
     assert_eq!(code, Some(126));
 }
+
+/// One of its processes, the other, or all of them at once, as whoever is root at the host could.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_guard_that_is_killed_takes_its_session_with_it() {
+    let host = Host::guarded(&[]).await;
+    host.grant(Span::hours(1)).await;
+    let mark = format!("sleep 89{}", host.sshd.port());
+    let guard = format!("^{}.* --line ", host.tools.path().join("countersign").display());
+    for which in [&["-o"][..], &["-n"], &[]] {
+        let child = host.ssh(&[], &[&format!("{mark} & {mark}")]).await.spawn().expect("ssh");
+        until("it runs", || runs(&format!("^{mark}"))).await;
+        let killed = std::process::Command::new("pkill").args(which).args(["-KILL", "-f", &guard]).status();
+        assert!(killed.expect("pkill").success(), "there was one");
+        let (_, told, code) =
+            said(tokio::time::timeout(PATIENCE, child.wait_with_output()).await.expect("in time").expect("ran"));
+        assert!(code != Some(0), "{which:?}: {code:?} {told}");
+        until("it is gone", || !runs(&format!("^{mark}"))).await;
+    }
+}

@@ -1,12 +1,18 @@
 //! SSH, end to end: the real `ssh` through the real `serve()` to a real sshd.
 
+mod apart;
 mod certificates;
+mod drivers;
 mod exec;
 mod files;
 mod guard;
+mod hostile;
 mod keys;
+mod promises;
+mod proofs;
 mod repeat;
 mod sudo;
+mod targets;
 mod watched;
 mod ways;
 
@@ -76,11 +82,11 @@ impl Host {
     }
 
     async fn with(sshd: Sshd, guarded: bool, more: &[(&str, &str)]) -> Self {
-        Self::by(Clock::System, sshd, guarded, more).await
+        Self::on(sshd, guarded, more, Start::default()).await
     }
 
-    /// The same by a clock of the test's.
-    async fn by(clock: Clock, sshd: Sshd, guarded: bool, more: &[(&str, &str)]) -> Self {
+    /// In a world that is started in another way.
+    async fn on(sshd: Sshd, guarded: bool, more: &[(&str, &str)], start: Start) -> Self {
         let tools = TempDir::new().expect("a folder");
         let place = tools.path().join("place");
         std::fs::create_dir(&place).expect("a folder");
@@ -109,7 +115,8 @@ impl Host {
         ];
         let elsewhere = more.iter().filter(|(from, _)| !TARGET.contains(from));
         edits.extend(elsewhere.map(|(from, to)| ((*from).to_owned(), (*to).to_owned())));
-        let world = World::start_with(Start { edits, clock, ..Start::default() }).await;
+        edits.extend(start.edits);
+        let world = World::start_with(Start { edits, ..start }).await;
         Self { world, sshd, tools }
     }
 
@@ -127,10 +134,11 @@ impl Host {
     }
 
     async fn grant(&self, span: Span) -> GrantId {
-        self.grant_at(Access::Write, span).await
+        self.level(Access::Write, span).await
     }
 
-    async fn grant_at(&self, access: Access, span: Span) -> GrantId {
+    /// A grant at another level.
+    async fn level(&self, access: Access, span: Span) -> GrantId {
         let who = self.world.person("ada").await;
         let target = "web-1".parse().expect("a name");
         let ask = AccessAsk { target, access, span, why: "test".to_owned(), emergency: false };

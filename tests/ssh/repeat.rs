@@ -72,7 +72,7 @@ async fn approves(host: &Host, request: &Request, more: &[&str]) {
 async fn another_file_passes_by_the_shape_and_other_options_or_another_time_do_not() {
     let (clock, hand, _going) = going_clock();
     let sshd = tokio::task::spawn_blocking(|| Sshd::start("")).await.expect("a thread").expect("sshd");
-    let host = Host::by(clock, sshd, true, &[]).await;
+    let host = Host::on(sshd, true, &[], Start { clock, ..Start::default() }).await;
     host.grant(Span::hours(1)).await;
     let files = Files::new(host.sshd.port());
     let mut ssh = host.ssh(&["-tt"], &[]).await;

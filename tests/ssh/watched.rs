@@ -20,7 +20,7 @@ pub(super) struct Terminal {
 }
 
 impl Terminal {
-    async fn open(host: &Host) -> Self {
+    pub(super) async fn open(host: &Host) -> Self {
         let ssh = host.wrapper().await;
         let line = format!("stty rows 30 cols 100; {} -tt web-1@127.0.0.1", ssh.display());
         let mut command = Command::new("script");
@@ -49,7 +49,7 @@ impl Terminal {
         terminal
     }
 
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         self.seen.lock().expect("not poisoned").clone()
     }
 
