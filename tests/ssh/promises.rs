@@ -139,11 +139,13 @@ async fn g2_and_g12_a_node_that_is_cut_off_from_its_store_ends_its_sessions_and_
     until("the connection is there", || known.exists()).await;
     let waiting = host.ssh(&[], &[&format!("rm {}", file.display())]).await.spawn().expect("ssh");
     host.world.held().await;
-    let (mut late, mut more) = (host.ssh(&[], &["echo in"]).await, host.ssh(&["-o", &control], &["echo in"]).await);
+    let (mut late, mut more) =
+        (host.ssh(&["-v"], &["echo in"]).await, host.ssh(&["-o", &control], &["echo in"]).await);
     let since = Instant::now();
     store.stop();
     let (out, told, code) = said(late.output().await.expect("ran"));
     assert_eq!((out.as_str(), code), ("", Some(255)), "nobody enters: {told}");
+    assert!(told.contains("can't reach its store"), "the reason is said: {told}");
     let (out, told, code) = said(more.output().await.expect("ran"));
     assert_eq!((out.as_str(), code), ("", Some(126)), "no session begins: {told}");
     assert!(told.contains("store"), "the reason is said: {told}");

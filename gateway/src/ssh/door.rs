@@ -12,7 +12,7 @@ use workflows::target::{Protocol, TargetName};
 
 use super::certify::Certifier;
 use super::serve::Shared;
-use super::signin::{self, Named, SignedIn};
+use super::signin::{self, Named, SignedIn, Unproved};
 use crate::seams::Workflows;
 
 /// How many channels a connection may have at once; OpenSSH's own server has 10.
@@ -57,9 +57,14 @@ impl Door {
         Self { workflows, certifier, peer, outside, offers: 0, signed_in: None, news, places }
     }
 
-    async fn try_token(&mut self, user: &str, token: Secret<String>) -> Auth {
-        let proved = signin::prove(&self.workflows, user, token).await;
-        self.settle(user, proved)
+    /// `unknown` is what is said where it could not be found out whose token it is.
+    async fn try_token(&mut self, user: &str, token: Secret<String>, unknown: fn(String) -> Auth) -> Auth {
+        self.signed_in = None;
+        match signin::prove(&self.workflows, user, token).await {
+            Ok(proved) => self.settle(user, Some(proved)),
+            Err(Unproved::Wrong) => signin::no(),
+            Err(Unproved::Unknown(words)) => unknown(words),
+        }
     }
 
     /// Takes the outcome of a try. Inside another connection the target is the one that was jumped to.
@@ -101,7 +106,7 @@ impl Handler for Door {
     }
 
     async fn auth_password(&mut self, user: &str, password: &str) -> Result<Auth, russh::Error> {
-        Ok(self.try_token(user, Secret::new(password.to_owned())).await)
+        Ok(self.try_token(user, Secret::new(password.to_owned()), |_| signin::no()).await)
     }
 
     async fn auth_keyboard_interactive<'a>(
@@ -115,7 +120,7 @@ impl Handler for Door {
             return Ok(signin::question());
         }
         match signin::answer(response) {
-            Some(token) => Ok(self.try_token(user, token).await),
+            Some(token) => Ok(self.try_token(user, token, signin::words).await),
             None => Ok(signin::no()),
         }
     }

@@ -9,6 +9,7 @@ use russh::keys::{Certificate, PublicKey};
 use workflows::engine::Workflows;
 use workflows::identity::Authenticated;
 use workflows::secret::Secret;
+use workflows::told::{Fault, Told as _};
 
 use super::ca::{Visit, fingerprint};
 use super::certify::Certifier;
@@ -75,18 +76,34 @@ pub(super) fn answer(response: Option<Response<'_>>) -> Option<Secret<String>> {
     String::from_utf8(first.to_vec()).ok().map(Secret::new)
 }
 
-/// Whose token it is, if they are who the client said. One answer for all that is wrong: whoever guesses learns nothing.
-pub(super) async fn prove(workflows: &Workflows, user: &str, token: Secret<String>) -> Option<SignedIn> {
+/// Words for whoever was asked, before they are refused: a question of no parts.
+pub(super) fn words(words: String) -> Auth {
+    Auth::Partial { name: Cow::Borrowed(""), instructions: Cow::Owned(words), prompts: Cow::Borrowed(&[]) }
+}
+
+/// Why nobody is proved to be there.
+pub(super) enum Unproved {
+    /// One answer for all that is wrong: whoever guesses learns nothing.
+    Wrong,
+    /// It could not be found out; what may be said of that.
+    Unknown(String),
+}
+
+/// Whose token it is, if they are who the client said.
+pub(super) async fn prove(workflows: &Workflows, user: &str, token: Secret<String>) -> Result<SignedIn, Unproved> {
     let named = Named::read(user);
     let token = Secret::new(token.reveal().trim().to_owned());
     let who = match workflows.authenticate(&token).await {
         Ok(who) => who,
         Err(error) => {
             tracing::info!(error = &error as &dyn std::error::Error, "a token was refused over SSH");
-            return None;
+            return Err(match error.fault() {
+                Fault::Ours => Unproved::Unknown(error.told()),
+                Fault::Asker | Fault::Refused | Fault::Missing | Fault::Conflict => Unproved::Wrong,
+            });
         }
     };
-    named.by(who)
+    named.by(who).ok_or(Unproved::Wrong)
 }
 
 /// Whether a key is bound to anybody, for an offer of it. A store that is away knows none.
