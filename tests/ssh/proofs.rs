@@ -332,3 +332,23 @@ async fn g17_a_shell_that_nobody_watches_is_marked_once_it_is_let_through() {
     assert!(ends.any(|entry| entry.detail.contains(&mark)), "the log");
     assert!(host.world.recorded().contains(&mark), "the recording");
 }
+
+/// Each line of a watched shell is read; what could be read leaves no mark.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn g17_a_watched_shell_is_marked_only_for_what_could_not_be_read() {
+    let host = Host::edited(&[("@GUARD@", ", watch = true")]).await;
+    host.grant(Span::hours(1)).await;
+    let mut shell = Terminal::ready(&host).await;
+    shell.types("echo $((6*7))\r").await;
+    shell.shows("42\r\n").await;
+    shell.types("exit\r").await;
+    assert_eq!(over(&host, 1).await[0].uninspected, None);
+    drop(shell);
+    let mut shell = Terminal::ready(&host).await;
+    shell.types("x=echo; $x $((6*7))\r").await;
+    host.world.approve("linus", held(&host, 1).await.remove(0).id).await;
+    shell.shows("42\r\n").await;
+    shell.types("exit\r").await;
+    let session = over(&host, 2).await.remove(0);
+    assert!(session.uninspected.is_some_and(|mark| mark.contains("could not be read")));
+}
