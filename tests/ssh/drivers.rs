@@ -116,7 +116,7 @@ async fn ansible_plays_a_book_with_and_without_pipelining() {
         (RULES, &format!("{ADMIN}{RULES}")),
     ])
     .await;
-    host.level(Access::Admin, Span::hours(1)).await;
+    host.grant_at(Access::Admin, Span::hours(1)).await;
     let (_, told, code) = countersign(&host, &["connect", "web-1", "--certificate"]).await;
     assert_eq!(code, Some(0), "{told}");
     let (here, there) = (host.world.folder.path(), host.place());

@@ -24,7 +24,7 @@ use std::time::Duration;
 use sandbox::Sshd;
 use tempfile::TempDir;
 use tokio::process::Command;
-use workflows::clock::{Clock, Span};
+use workflows::clock::Span;
 use workflows::engine::{AccessAsk, Filter};
 use workflows::id::GrantId;
 use workflows::target::Access;
@@ -134,11 +134,11 @@ impl Host {
     }
 
     async fn grant(&self, span: Span) -> GrantId {
-        self.level(Access::Write, span).await
+        self.grant_at(Access::Write, span).await
     }
 
     /// A grant at another level.
-    async fn level(&self, access: Access, span: Span) -> GrantId {
+    async fn grant_at(&self, access: Access, span: Span) -> GrantId {
         let who = self.world.person("ada").await;
         let target = "web-1".parse().expect("a name");
         let ask = AccessAsk { target, access, span, why: "test".to_owned(), emergency: false };

@@ -257,7 +257,7 @@ async fn g15_no_stored_secret_is_in_anything_that_was_written_or_said() {
     )])
     .await;
     // A level with a password, which this host does not take; and one with a key.
-    host.level(Access::Read, Span::minutes(30)).await;
+    host.grant_at(Access::Read, Span::minutes(30)).await;
     let key = std::fs::read_to_string(host.sshd.login_key()).expect("a key");
     let key = key.lines().nth(2).expect("a line of it").to_owned();
     let apart = Apart::start(host).await;

@@ -12,7 +12,7 @@ use workflows::request::{Request, What};
 
 use super::watched::{Terminal, watched};
 use super::{Host, said, until};
-use crate::world::{PATIENCE, going_clock};
+use crate::world::{PATIENCE, Start, going_clock};
 
 /// A folder at the host whose path has no hidden part, and files in it that the login may remove.
 struct Files(PathBuf);
