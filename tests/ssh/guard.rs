@@ -84,7 +84,8 @@ async fn programs_wait_beside_each_other_and_are_answered_in_any_order() {
         std::fs::write(victim, "x").expect("a file");
         std::fs::set_permissions(victim, std::os::unix::fs::PermissionsExt::from_mode(0o666)).expect("a file");
     }
-    let jobs: String = victims.iter().map(|victim| format!("rm {} & ", victim.display())).collect();
+    let jobs: Vec<String> = victims.iter().map(|victim| format!("rm {} &", victim.display())).collect();
+    let jobs = jobs.join(" ");
     // In a script: a line of a shell is judged for what is written in it.
     let script = host.place().join("script");
     let line = format!("{jobs} sleep 1; ls -d /; for job in $(jobs -p); do wait $job; echo status $?; done");
