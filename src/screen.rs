@@ -26,6 +26,8 @@ pub struct Screen {
     form: Form,
     /// Columns of the terminal; nothing in a pipe, where lines are as long as they are.
     width: Option<u16>,
+    /// Its rows.
+    height: Option<u16>,
     colour: bool,
     progress: bool,
     zone: TimeZone,
@@ -36,12 +38,14 @@ impl Screen {
     /// As this process was started.
     pub fn of_process(json: bool) -> Self {
         let tty = io::stdout().is_terminal();
-        let width = if tty { crossterm::terminal::size().ok().map(|(columns, _)| columns.max(40)) } else { None };
+        let size = if tty { crossterm::terminal::size().ok() } else { None };
+        let (width, height) = size.map(|(columns, rows)| (columns.max(40), rows)).unzip();
         // https://no-color.org: present and not empty, whatever it says.
         let plain = std::env::var_os("NO_COLOR").is_some_and(|set| !set.is_empty());
         Self {
             form: if json { Form::Programs } else { Form::People },
             width,
+            height,
             colour: tty && !plain,
             progress: io::stderr().is_terminal(),
             zone: TimeZone::system(),
@@ -52,7 +56,8 @@ impl Screen {
     /// For tests: a pipe or a terminal of a width, in UTC, at a moment.
     pub fn fixed(form: Form, width: Option<u16>, now: Timestamp) -> Self {
         let (clock, _) = Clock::manual(now);
-        Self { form, width, colour: false, progress: false, zone: TimeZone::UTC, clock }
+        let height = width.map(|_| 30);
+        Self { form, width, height, colour: false, progress: false, zone: TimeZone::UTC, clock }
     }
 
     /// Tables or JSON.
@@ -63,6 +68,11 @@ impl Screen {
     /// Whether somebody looks at the standard output.
     pub const fn is_terminal(&self) -> bool {
         self.width.is_some()
+    }
+
+    /// Columns and rows of the terminal, where the standard output is one.
+    pub fn room(&self) -> Option<(usize, usize)> {
+        self.width.zip(self.height).map(|(columns, rows)| (usize::from(columns), usize::from(rows)))
     }
 
     /// Whether somebody looks at the standard error, so that waiting may be shown there.

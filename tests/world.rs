@@ -405,6 +405,8 @@ pub fn spoken(event: &Event) -> String {
         Event::Outcome { op, tag, rows, error, .. } => format!("outcome {op} {tag} {rows} {error:?}\n"),
         Event::Note { text } => format!("note {text}\n"),
         Event::Masked { op, what, count } => format!("masked {op} {what} {count}\n"),
+        Event::Typed { op, text } => format!("typed {op} {text}\n"),
+        Event::File { number, name, size, bytes } => format!("file {number} {name} {size} {}\n", text(bytes)),
     }
 }
 

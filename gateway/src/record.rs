@@ -55,11 +55,18 @@ pub(crate) struct Running {
     bytes: u64,
     masked: u64,
     kept: u64,
+    /// All of it is kept, whatever the setting says.
+    whole: bool,
 }
 
 impl Running {
     pub(crate) const fn new(op: u32, since: Instant) -> Self {
-        Self { op, since, rows: 0, bytes: 0, masked: 0, kept: 0 }
+        Self { op, since, rows: 0, bytes: 0, masked: 0, kept: 0, whole: false }
+    }
+
+    /// The same of a terminal: a film is kept from its beginning to its end.
+    pub(crate) const fn film(op: u32, since: Instant) -> Self {
+        Self { whole: true, ..Self::new(op, since) }
     }
 
     /// The command itself tells of rows that it changed; none of them went to the client.
@@ -76,7 +83,7 @@ impl Running {
 
     /// The next statement of the same text begins: what was counted belongs to the one before.
     pub(crate) fn next_statement(&mut self) {
-        *self = Self { kept: self.kept, ..Self::new(self.op, Instant::now()) };
+        *self = Self { kept: self.kept, whole: self.whole, ..Self::new(self.op, Instant::now()) };
     }
 }
 
@@ -188,14 +195,19 @@ impl<'a> Record<'a> {
 
     /// Bytes go to the client, masked.
     pub(crate) fn output(&mut self, running: &mut Running, bytes: &[u8]) -> Result<(), Broken> {
-        let room = self.book.keep.saturating_sub(running.kept);
+        let room = if running.whole { u64::MAX } else { self.book.keep.saturating_sub(running.kept) };
         running.bytes += bytes.len() as u64;
         if room == 0 || bytes.is_empty() {
             return Ok(());
         }
-        let bytes = bytes.get(..room as usize).unwrap_or(bytes);
+        let bytes = bytes.get(..usize::try_from(room).unwrap_or(usize::MAX)).unwrap_or(bytes);
         running.kept += bytes.len() as u64;
         self.put(EventRef::Output { op: running.op, bytes })
+    }
+
+    /// Somebody typed a line that the terminal has shown.
+    pub(crate) fn typed(&mut self, running: &Running, text: &str) -> Result<(), Broken> {
+        self.put(EventRef::Typed { op: running.op, text })
     }
 
     /// Something to know that is no operation.

@@ -1,6 +1,7 @@
 //! The command line: its words, their help, and nothing else.
 
 mod args;
+mod sessions;
 
 use std::path::PathBuf;
 
@@ -8,11 +9,11 @@ use clap::{Parser, Subcommand};
 
 pub use args::{
     ApproveArgs, AuditArgs, AuditCommand, BecauseArgs, CheckArgs, CompletionsArgs, ConfigArgs, ConnectArgs, DemoArgs,
-    DigestArgs, DiscordCommand, ExplainArgs, ExportArgs, ExtendArgs, GuardArgs, IdArgs, LinkArgs, ListArgs,
-    LoginArgs, ManifestArgs, OutputArgs, PersonArgs, ReplayArgs, RequestArgs, RequestsArgs, RequestsCommand,
-    ServeArgs, SessionsArgs, SessionsCommand, SlackCommand, SshKeyAddArgs, SshKeyCommand, TokenCommand, TokenNewArgs,
-    VerifyArgs,
+    DigestArgs, DiscordCommand, ExplainArgs, ExtendArgs, GuardArgs, IdArgs, LinkArgs, ListArgs, LoginArgs,
+    ManifestArgs, OutputArgs, PersonArgs, RequestArgs, RequestsArgs, RequestsCommand, ServeArgs, SlackCommand,
+    SshKeyAddArgs, SshKeyCommand, TokenCommand, TokenNewArgs, VerifyArgs,
 };
+pub use sessions::{ExportArgs, ReplayArgs, SessionsArgs, SessionsCommand};
 
 /// Just-in-time access to production: ask, agree, connect, countersign.
 #[derive(Debug, Parser)]

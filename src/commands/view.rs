@@ -3,6 +3,7 @@
 use console::documents::{Asked, Ended, Grant, Quorum, Request, Session, State, Subject, Vote};
 
 use crate::ids::short;
+use crate::replay::Held;
 use crate::screen::Screen;
 
 /// What is asked for, in a few words.
@@ -192,6 +193,18 @@ pub(super) fn sessions(screen: &Screen, sessions: &[Session]) -> String {
     };
     let header = ["SESSION", "BY", "TARGET", "LEVEL", "FROM", "STATE", "OPS", "HELD", "REFUSED"];
     screen.table(&header, sessions.iter().map(row).collect())
+}
+
+/// A table of what was held in a session.
+pub(super) fn holds(screen: &Screen, held: &[Held]) -> String {
+    if held.is_empty() {
+        return "nothing was held\n".to_owned();
+    }
+    let row = |one: &Held| {
+        let Held { number, at, operation, command, rule, outcome, .. } = one;
+        vec![number.to_string(), at.clone(), operation.to_string(), command.clone(), rule.clone(), outcome.clone()]
+    };
+    screen.table(&["HELD", "AT", "OP", "COMMAND", "RULE", "OUTCOME"], held.iter().map(row).collect())
 }
 
 /// A session with its counts.

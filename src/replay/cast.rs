@@ -2,23 +2,29 @@
 //! (<https://docs.asciinema.org/manual/asciicast/v3/>).
 //!
 //! One JSON value a line: a header, then `[seconds since the event before, kind, data]`. Output is what the person saw, masks
-//! and all. What was held and what became of it are markers, so that one can jump there.
+//! and all. What was held and what became of it are markers, so that one can jump there. What was typed is in it on request.
 
 use std::io::{self, Write};
 
 use serde_json::json;
 use workflows::evidence::recording::{Event, Record};
 
+use super::scene::Input;
+use super::story::size;
+use super::terminal::SIZE;
+use super::text::Text;
 use crate::failure::Failure;
 
-/// The size of a terminal that said none.
-const SIZE: (u32, u32) = (80, 24);
 /// Pauses longer than this are played as this long, in seconds; the file keeps their true length.
 const IDLE: u32 = 3;
 
 /// Writes a recording as a film.
-pub fn write(records: impl Iterator<Item = Result<Record, Failure>>, to: &mut impl Write) -> Result<(), Failure> {
-    let mut film = Film { to, begun: None, before: 0, size: SIZE, kept: Vec::new() };
+pub fn write(
+    records: impl Iterator<Item = Result<Record, Failure>>,
+    input: Input,
+    to: &mut impl Write,
+) -> Result<(), Failure> {
+    let mut film = Film { to, begun: None, before: 0, size: SIZE, text: Text::default(), input };
     for record in records {
         film.add(&record?)?;
     }
@@ -32,8 +38,8 @@ struct Film<'a, W> {
     /// Microseconds of the event before, as far as milliseconds tell: what is rounded off is carried on.
     before: i64,
     size: (u32, u32),
-    /// The beginning of a character whose end comes with the next piece.
-    kept: Vec<u8>,
+    text: Text,
+    input: Input,
 }
 
 impl<W: Write> Film<'_, W> {
@@ -49,7 +55,7 @@ impl<W: Write> Film<'_, W> {
             Event::Hold { request, rule, .. } => self.event(at, "m", &format!("held by {rule} ({request})"))?,
             Event::Settled { outcome, by, .. } => self.event(at, "m", format!("{outcome} {by}").trim())?,
             Event::Output { bytes, .. } => {
-                let text = self.text(bytes);
+                let text = self.text.read(bytes);
                 self.event(at, "o", &text)?;
             }
             Event::Outcome { op: 1, tag, .. } => {
@@ -57,6 +63,8 @@ impl<W: Write> Film<'_, W> {
                     self.event(at, "x", status)?;
                 }
             }
+            Event::Typed { text, .. } if self.input == Input::Shown => self.event(at, "i", text)?,
+            Event::File { .. } | Event::Typed { .. } => {}
             Event::Intent { .. } | Event::Outcome { .. } | Event::Masked { .. } | Event::End { .. } => {}
         }
         Ok(())
@@ -87,18 +95,6 @@ impl<W: Write> Film<'_, W> {
         writeln!(self.to, "{header}")
     }
 
-    /// Bytes as text. A character that is cut waits for its rest; what is none is shown as such.
-    fn text(&mut self, bytes: &[u8]) -> String {
-        self.kept.extend_from_slice(bytes);
-        let all = std::mem::take(&mut self.kept);
-        let back = all.iter().rev().take(3).position(|byte| *byte >= 0xc0);
-        let tail = back.and_then(|back| all.get(all.len() - 1 - back..)).unwrap_or_default();
-        let open = std::str::from_utf8(tail).is_err_and(|error| error.error_len().is_none());
-        let (now, later) = all.split_at(all.len() - if open { tail.len() } else { 0 });
-        self.kept = later.to_vec();
-        String::from_utf8_lossy(now).into_owned()
-    }
-
     fn finish(mut self) -> io::Result<()> {
         self.header()?;
         self.to.flush()
@@ -112,12 +108,6 @@ fn title(json: &str) -> String {
     format!("{} on {} ({})", word("who"), word("target"), word("session"))
 }
 
-/// The size in a note like `terminal 100x30`.
-fn size(note: &str) -> Option<(u32, u32)> {
-    let (columns, rows) = note.strip_prefix("terminal ")?.split_whitespace().next()?.split_once('x')?;
-    Some((columns.parse().ok()?, rows.parse().ok()?)).filter(|(columns, rows)| *columns > 0 && *rows > 0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -125,7 +115,7 @@ mod tests {
     fn film(events: Vec<(i64, Event)>) -> Vec<serde_json::Value> {
         let mut out = Vec::new();
         let records = events.into_iter().map(|(at_us, what)| Ok(Record { at_us, what }));
-        write(records, &mut out).expect("written");
+        write(records, Input::Left, &mut out).expect("written");
         String::from_utf8(out).expect("text").lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
     }
 

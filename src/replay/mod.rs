@@ -1,20 +1,31 @@
 //! Plays a recording: what was asked, what became of it, and what its user saw.
 
 pub mod cast;
+mod film;
 mod grid;
+mod lines;
+pub mod moment;
 mod scene;
+mod start;
+mod story;
 mod tape;
+mod terminal;
+mod text;
 mod wire;
 
 use std::time::Duration;
 
-pub use scene::Scene;
+pub use scene::{Input, Scene};
+pub use start::{Held, Start, holds};
 pub use tape::Tape;
 
-use workflows::evidence::recording::Record;
+use workflows::evidence::recording::{Event, Record};
 
 use crate::failure::Failure;
 use crate::screen::Screen;
+use film::Film;
+use start::Finder;
+use story::{Story, Window};
 
 /// A pause in a session is never played longer than this.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);
@@ -28,27 +39,105 @@ pub enum Pace {
     Times(f64),
 }
 
-/// Plays records on the screen.
+/// How a recording is played.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Play {
+    /// How fast.
+    pub pace: Pace,
+    /// From where on; what lies before is played at once.
+    pub start: Start,
+    /// What was typed.
+    pub input: Input,
+}
+
+/// Plays records on the screen: a terminal's as a film where somebody looks at a terminal, all else as text.
 pub async fn play(
     screen: &Screen,
     records: impl Iterator<Item = Result<Record, Failure>>,
-    pace: Pace,
+    play: Play,
 ) -> Result<(), Failure> {
-    let mut scene = Scene::new(screen.zone().clone());
+    let room = match play.pace {
+        Pace::Times(_) => screen.room(),
+        Pace::AtOnce => None,
+    };
+    let mut stage = Stage {
+        scene: Scene::new(screen.zone().clone()).with(play.input),
+        film: None,
+        story: Story::default(),
+        room,
+    };
+    let mut finder = Finder::new(play.start);
     let mut before: Option<i64> = None;
     for record in records {
         // What was readable has been shown by then; a damaged end is said, not hidden.
         let record = record?;
-        if let (Pace::Times(speed), Some(before)) = (pace, before) {
-            tokio::time::sleep(pause(record.at_us.saturating_sub(before), speed)).await;
+        stage.story.begun_us.get_or_insert(record.at_us);
+        let reached = finder.reached(&record, stage.story.offset(record.at_us));
+        if reached {
+            if let (Pace::Times(speed), Some(before)) = (play.pace, before) {
+                tokio::time::sleep(pause(record.at_us.saturating_sub(before), speed)).await;
+            }
+            before = Some(record.at_us);
         }
-        before = Some(record.at_us);
-        let text = scene.show(&record);
-        if !text.is_empty() {
-            screen.print(&text)?;
+        let text = stage.step(&record);
+        // Where a replay begins later, text from before that is not wanted; a picture is drawn whole anyway.
+        if reached {
+            screen.print(&(text + &stage.draw()))?;
         }
     }
-    screen.print(&scene.finish())
+    finder.missed()?;
+    screen.print(&stage.finish())
+}
+
+/// What is on the screen.
+struct Stage {
+    scene: Scene,
+    film: Option<Film>,
+    story: Story,
+    room: Option<(usize, usize)>,
+}
+
+impl Stage {
+    /// What a record adds as text; nothing where there is a film of it.
+    fn step(&mut self, record: &Record) -> String {
+        let window = self.story.read(record);
+        if let (Some(Window::Opens(size)), Some(room)) = (window, self.room) {
+            let text = self.scene.show(record);
+            self.film = Some(Film::new(size, room));
+            return text;
+        }
+        let Some(film) = &mut self.film else { return self.scene.show(record) };
+        if let Some(Window::Resizes(size)) = window {
+            film.resize(size);
+        }
+        match &record.what {
+            Event::Output { bytes, .. } => film.feed(bytes),
+            Event::Hold { request, rule, .. } => film.tell(&format!("held by rule `{rule}` ({request})")),
+            Event::Settled { outcome, by, because, .. } => film.tell(&format!("{outcome} {by} {because}")),
+            Event::End { .. } => {
+                let last = film.draw() + &film.leave();
+                self.film = None;
+                return last + &self.scene.show(record);
+            }
+            Event::Begin { .. }
+            | Event::Intent { .. }
+            | Event::Outcome { .. }
+            | Event::Note { .. }
+            | Event::Masked { .. }
+            | Event::Typed { .. }
+            | Event::File { .. } => {}
+        }
+        String::new()
+    }
+
+    fn draw(&mut self) -> String {
+        self.film.as_mut().map_or_else(String::new, Film::draw)
+    }
+
+    fn finish(&mut self) -> String {
+        let last = self.film.as_mut().map_or_else(String::new, |film| film.draw() + &film.leave());
+        last + &self.scene.finish()
+    }
 }
 
 fn pause(micros: i64, speed: f64) -> Duration {

@@ -8,6 +8,8 @@ use workflows::clock::Timestamp;
 use workflows::evidence::recording::{Event, Record};
 
 use super::grid::{Grid, hex};
+use super::lines::{Lines, Shown};
+use super::story::{Protocol, Story, Window};
 use super::wire::{Message, Report, Wire};
 use crate::plain;
 
@@ -32,17 +34,62 @@ pub struct Scene {
     zone: TimeZone,
     prompt: String,
     running: BTreeMap<u32, Running>,
+    story: Story,
+    /// What is printed as text, where it is.
+    lines: Option<Lines>,
+    input: Input,
+    /// The file whose first piece was shown last.
+    file: u32,
     ended: bool,
+}
+
+/// What becomes of what was typed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Input {
+    /// It is left out: most of it stands in the output.
+    #[default]
+    Left,
+    /// It is shown as well.
+    Shown,
 }
 
 impl Scene {
     /// An empty stage.
     pub fn new(zone: TimeZone) -> Self {
-        Self { zone, prompt: String::new(), running: BTreeMap::new(), ended: false }
+        let (running, story) = (BTreeMap::new(), Story::default());
+        let (lines, input) = (None, Input::Left);
+        Self { zone, prompt: String::new(), running, story, lines, input, file: 0, ended: false }
+    }
+
+    /// With what was typed, or without.
+    #[must_use]
+    pub fn with(self, input: Input) -> Self {
+        Self { input, ..self }
     }
 
     /// What a record adds.
     pub fn show(&mut self, record: &Record) -> String {
+        let resized = match (self.story.read(record), &mut self.lines) {
+            (Some(Window::Resizes(size)), Some(lines)) => lines.resize(size),
+            (Some(Window::Opens(_) | Window::Resizes(_)) | None, _) => None,
+        };
+        let before = match &record.what {
+            Event::Output { .. } | Event::Typed { .. } => None,
+            Event::Begin { .. }
+            | Event::Intent { .. }
+            | Event::Hold { .. }
+            | Event::Settled { .. }
+            | Event::Outcome { .. }
+            | Event::Note { .. }
+            | Event::Masked { .. }
+            | Event::File { .. }
+            | Event::End { .. } => self.lines.as_mut().and_then(Lines::flush),
+        };
+        let before: String = resized.into_iter().chain(before).map(printed).collect();
+        before + &self.step(record)
+    }
+
+    fn step(&mut self, record: &Record) -> String {
         let at = Timestamp::from_micros(record.at_us).to_jiff().to_zoned(self.zone.clone());
         let time = at.strftime("%H:%M:%S").to_string();
         match &record.what {
@@ -61,21 +108,38 @@ impl Scene {
                 let why = if because.is_empty() { String::new() } else { format!(": \"{}\"", plain::line(because)) };
                 format!("{time}  {}{by}{why}\n", plain::line(outcome))
             }
+            Event::Output { bytes, .. } if self.story.protocol == Protocol::Ssh => {
+                let size = self.story.size;
+                let lines = self.lines.get_or_insert_with(|| Lines::new(size));
+                lines.feed(record.at_us, bytes).into_iter().map(printed).collect()
+            }
             Event::Output { op, bytes } => self.running.entry(*op).or_default().output(bytes),
             Event::Outcome { op, tag, rows, bytes, micros, error } => {
                 let mut text = self.running.remove(op).map_or_else(String::new, |mut running| {
                     let rest = running.close();
                     if running.told { rest } else { rest + &untold(tag, error.as_deref()) }
                 });
-                if text.is_empty() && self.running.is_empty() && *bytes == 0 {
+                let is_text = self.story.protocol == Protocol::Ssh;
+                if text.is_empty() && (is_text || (self.running.is_empty() && *bytes == 0)) {
                     text = untold(tag, error.as_deref());
                 }
                 let (whole, part) = (micros / 1000, micros % 1000 / 100);
-                let _written = writeln!(text, "{INDENT}{rows} rows, {bytes} bytes, {whole}.{part} ms");
+                let rows = if is_text { String::new() } else { format!("{rows} rows, ") };
+                let _written = writeln!(text, "{INDENT}{rows}{bytes} bytes, {whole}.{part} ms");
                 text
             }
             Event::Note { text } => format!("{INDENT}note: {}\n", plain::line(text)),
             Event::Masked { what, count, .. } => format!("{INDENT}masked {count} of {}\n", plain::line(what)),
+            Event::Typed { text, .. } => match self.input {
+                Input::Left => String::new(),
+                Input::Shown => format!("{INDENT}typed: {}\n", plain::line(text.trim_end_matches('\r'))),
+            },
+            Event::File { number, name, size, .. } => {
+                if std::mem::replace(&mut self.file, *number) == *number {
+                    return String::new();
+                }
+                format!("{INDENT}kept as file {number}: {} ({size} bytes)\n", plain::line(name))
+            }
             Event::End { json } => {
                 self.ended = true;
                 format!("{time}  session ended\n{}", listed(&facts(json)))
@@ -85,7 +149,9 @@ impl Scene {
 
     /// What is left when there are no more records.
     pub fn finish(&mut self) -> String {
-        let mut text: String = self.running.values_mut().map(Running::close).collect();
+        let left = self.lines.as_mut().and_then(Lines::flush);
+        let mut text: String = left.into_iter().map(printed).collect();
+        text.extend(self.running.values_mut().map(Running::close));
         self.running.clear();
         if !self.ended {
             text.push_str("(the recording has no end: the session is live, or its gateway was killed)\n");
@@ -173,6 +239,11 @@ impl Running {
         }
         text
     }
+}
+
+/// A line of a terminal.
+fn printed(shown: Shown) -> String {
+    format!("{}\n", plain::line(&shown.text))
 }
 
 /// How an operation ended whose output was not recorded.

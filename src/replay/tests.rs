@@ -4,7 +4,7 @@ use jiff::tz::TimeZone;
 use workflows::evidence::recording::{Event, EventRef, Record, Recorder, RecorderConfig};
 
 use super::wire::{Message, Wire};
-use super::{LONGEST_PAUSE, Pace, Scene, Tape, pause, play};
+use super::{Input, LONGEST_PAUSE, Pace, Play, Scene, Stage, Start, Story, Tape, holds, pause, play};
 use crate::screen::{Form, Screen};
 
 fn message(kind: u8, body: &[u8]) -> Vec<u8> {
@@ -232,11 +232,119 @@ fn pauses_are_shortened_and_never_negative() {
     assert_eq!(pause(-5, 1.0), Duration::ZERO);
 }
 
+const fn at_once(start: Start) -> Play {
+    Play { pace: Pace::AtOnce, start, input: Input::Left }
+}
+
+fn shell() -> Vec<Record> {
+    let output = |text: &str| Event::Output { op: 1, bytes: text.as_bytes().to_vec() };
+    let hold = |op| Event::Hold { op, request: format!("req_{op}"), rule: "deletes".to_owned() };
+    let settled = |op, outcome: &str| {
+        let (outcome, by, because) = (outcome.to_owned(), "grace".to_owned(), String::new());
+        Event::Settled { op, outcome, by, because }
+    };
+    vec![
+        at(0, Event::Begin { json: r#"{"target": "web-1", "protocol": "ssh"}"#.to_owned() }),
+        at(0, intent(1, "shell", 0, "")),
+        at(0, Event::Note { text: "terminal 80x24 xterm".to_owned() }),
+        at(1, output("$ \u{1b}[1mecho\u{1b}[0m on")),
+        at(2, output("e\r\none\r\n$ ")),
+        at(2, Event::Typed { op: 1, text: "echo one\r".to_owned() }),
+        at(60, output("rm a")),
+        at(61, intent(2, "rm a", 1, "rule `deletes`")),
+        at(61, hold(2)),
+        at(70, settled(2, "denied")),
+        at(80, output("\u{8}b")),
+        at(81, intent(3, "rm b", 1, "rule `deletes`")),
+        at(81, hold(3)),
+        at(90, settled(3, "approved")),
+        at(91, output("\r\n$ ")),
+        at(99, outcome(1, "exit 0", 30)),
+        at(100, Event::End { json: r#"{"ending": "left"}"#.to_owned() }),
+    ]
+}
+
+#[test]
+fn a_shell_reads_as_its_lines_and_what_was_typed_on_request() {
+    let text = shown(&shell());
+    for part in ["\n$ echo one\none\n", "web-1=> rm a", "to be held", "denied by grace", "\n$ rm b\n", "exit 0"] {
+        assert!(text.contains(part), "{part:?} in {text}");
+    }
+    assert!(!text.contains('\u{1b}') && !text.contains("typed:") && !text.contains("cannot be read"), "{text}");
+    let mut scene = Scene::new(TimeZone::UTC).with(Input::Shown);
+    let text: String = shell().iter().map(|record| scene.show(record)).collect();
+    assert!(text.contains("typed: echo one\n"), "{text}");
+}
+
+#[test]
+fn what_was_held_is_listed_with_its_place_and_its_outcome() {
+    let held = holds(shell().into_iter().map(Ok)).expect("read");
+    let rows: Vec<(u32, &str, u32, &str, &str)> = held
+        .iter()
+        .map(|one| (one.number, one.at.as_str(), one.operation, one.command.as_str(), one.outcome.as_str()))
+        .collect();
+    let expected = [(1, "1m1.000s", 2, "rm a", "denied by grace"), (2, "1m21.000s", 3, "rm b", "approved by grace")];
+    assert_eq!(rows, expected);
+}
+
+/// What a person sees who begins at a place: the first thing that is drawn.
+fn first_picture(start: Start) -> String {
+    let (scene, story) = (Scene::new(TimeZone::UTC), Story::default());
+    let mut stage = Stage { scene, film: None, story, room: Some((100, 30)) };
+    let mut finder = super::start::Finder::new(start);
+    for record in shell() {
+        stage.story.begun_us.get_or_insert(record.at_us);
+        let reached = finder.reached(&record, stage.story.offset(record.at_us));
+        let text = stage.step(&record);
+        if reached {
+            return text + &stage.draw();
+        }
+    }
+    panic!("never reached");
+}
+
+#[test]
+fn a_replay_begins_where_one_wants_with_the_screen_of_that_moment() {
+    let held = first_picture(Start::Held(2));
+    for part in ["echo", "one", "$ rm b", "held by rule `deletes` (req_3)"] {
+        assert!(held.contains(part), "{part:?} in {held:?}");
+    }
+    let operation = first_picture(Start::Operation(2));
+    assert!(operation.contains("$ rm a") && !operation.contains("held by rule"), "{operation:?}");
+    let later = first_picture(Start::At(30_000_000));
+    assert!(later.contains("one") && later.contains("$ rm a"), "{later:?}");
+    let end = first_picture(Start::At(10_000_000_000));
+    assert!(end.contains("$ rm b") && end.contains("session ended"), "{end:?}");
+}
+
+#[tokio::test]
+async fn a_place_that_is_not_there_is_said() {
+    let screen = Screen::fixed(Form::People, None, workflows::clock::Timestamp::from_micros(START));
+    for (start, words) in [
+        (Start::Held(3), "there is no hold 3: the recording has 2"),
+        (Start::Operation(9), "there is no operation 9: the recording has 3"),
+    ] {
+        let failure = play(&screen, shell().into_iter().map(Ok), at_once(start)).await.expect_err("missed");
+        assert!(failure.to_string().contains(words), "{failure}");
+    }
+}
+
+#[test]
+fn what_was_typed_is_in_a_film_on_request_only() {
+    let film = |input| {
+        let mut out = Vec::new();
+        super::cast::write(shell().into_iter().map(Ok), input, &mut out).expect("written");
+        String::from_utf8(out).expect("text")
+    };
+    assert!(film(Input::Shown).contains(r#""i", "echo one\r"]"#));
+    assert!(!film(Input::Left).contains(r#""i","#));
+}
+
 #[tokio::test]
 async fn a_damaged_recording_is_an_error_after_what_could_be_read() {
     let screen = Screen::fixed(Form::People, None, workflows::clock::Timestamp::from_micros(START));
     let records = [Err(crate::failure::Failure::new("frame 3 is damaged"))];
-    let failure = play(&screen, records.into_iter(), Pace::AtOnce).await.expect_err("damaged");
+    let failure = play(&screen, records.into_iter(), at_once(Start::Beginning)).await.expect_err("damaged");
     assert!(failure.to_string().contains("frame 3 is damaged"));
 }
 

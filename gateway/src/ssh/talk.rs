@@ -17,6 +17,7 @@ use super::files::{Asked, Files};
 use super::guarded::Guard;
 use super::judge::Ways;
 use super::pipe::{Came, Pipe, STDERR, is_for_target};
+use super::screen::Echo;
 use super::start::{Start, Terminal, What};
 use super::upstream::Upstream;
 use super::veil::Veil;
@@ -93,6 +94,8 @@ pub(super) struct Talk {
     guard: Option<Box<Guard>>,
     files: Option<Box<Files>>,
     watched: Option<Box<Watched>>,
+    /// What is typed and shown.
+    echo: Option<Box<Echo>>,
     stage: Stage,
     /// What was started, for its output.
     running: Option<Running>,
@@ -120,6 +123,7 @@ impl Talk {
             guard: None,
             files: None,
             watched: None,
+            echo: None,
             stage,
             running: None,
             ended,
@@ -233,6 +237,7 @@ impl Talk {
     /// Moves what comes from either side. False once the target has closed its channel. Cancel-safe.
     async fn advance(&mut self, record: &mut Record<'_>) -> Result<bool, Broken> {
         self.guard_notes(record)?;
+        self.note_typed(record)?;
         match self.step(true).await? {
             Some(Came::Moved) => {}
             None => {
@@ -283,6 +288,8 @@ impl Talk {
                 watched.typed(data);
                 return Ok(());
             }
+            self.goes_up(data);
+            self.note_typed(record)?;
         }
         if let ChannelMsg::WindowChange { col_width, row_height, .. } = &message {
             if let Some(watched) = &mut self.watched {
@@ -385,6 +392,10 @@ impl Talk {
         if let Some(watched) = &mut self.watched {
             watched.printed(&data);
         }
+        if let Some(echo) = &mut self.echo {
+            echo.printed(&data);
+        }
+        self.note_typed(record)?;
         let data = match &mut self.veil {
             Some(veil) => {
                 let before = veil.is_lifted();
@@ -427,6 +438,7 @@ impl Talk {
     fn over(&mut self, record: &mut Record<'_>) -> Result<(), Broken> {
         self.stage = Stage::Over;
         self.pipe.target_closed();
+        self.note_typed(record)?;
         match self.running.take() {
             Some(running) => record.outcome(&running, self.ended.tag().as_bytes(), None),
             None => Ok(()),

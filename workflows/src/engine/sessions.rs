@@ -88,7 +88,7 @@ impl Workflows {
         }
         let who = json!({
             "session": id, "who": admission.identity.name, "identity": admission.identity.id,
-            "target": admission.target.name, "database": admission.target.database, "access": admission.access,
+            "target": admission.target.name, "protocol": admission.target.protocol, "database": admission.target.database, "access": admission.access,
             "grant": admission.grant, "emergency": admission.emergency, "client": client.address,
             "application": client.application, "from": now.to_string(), "policy": self.policy().hash(),
         });

@@ -79,7 +79,7 @@ pub struct RecordingsConfig {
     /// Where the private key lies with which this process may play recordings: `env:NAME` or `file:PATH`.
     #[serde(default)]
     pub identity: Option<SecretRef>,
-    /// How many bytes of each operation's result are kept. Default 1 MiB.
+    /// How many bytes of each operation's result are kept. Default 1 MiB. Of a terminal everything is.
     #[serde(default = "RecordingsConfig::default_output")]
     pub output: u64,
 }

@@ -395,6 +395,7 @@ fn told(event: &Event) -> Option<String> {
         }
         Event::Note { text } => format!("note {text}"),
         Event::Masked { op, what, count } => format!("masked {op} {what} {count}"),
+        Event::Typed { .. } | Event::File { .. } => "not of PostgreSQL".to_owned(),
         Event::Begin { .. } | Event::Output { .. } | Event::End { .. } => return None,
     })
 }

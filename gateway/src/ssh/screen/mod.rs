@@ -24,6 +24,7 @@
 //! a program that draws the shell's own prompt, `stty eol`. Each begins with a line that is judged.
 
 mod decode;
+mod echo;
 mod keys;
 mod line;
 mod open;
@@ -36,6 +37,7 @@ mod view;
 
 use std::time::Duration;
 
+pub(super) use echo::Echo;
 pub(super) use keys::Enter;
 pub(super) use line::{Line, Reading, Trust};
 

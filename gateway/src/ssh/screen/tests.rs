@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::line::Doubt;
 use super::*;
 
+mod echoes;
 mod hand;
 mod parts;
 

@@ -52,7 +52,9 @@ impl Dialect for Talk {
                 if let Some(Terminal { term, size: [columns, rows, ..], .. }) = &self.start.terminal {
                     record.note(&format!("terminal {columns}x{rows} {}", visible(term)))?;
                 }
-                self.running = Some(Running::new(op, Instant::now()));
+                self.echo = self.start.terminal.as_ref().map(|_| Box::default());
+                let now = Instant::now();
+                self.running = Some(if terminal { Running::film(op, now) } else { Running::new(op, now) });
                 self.begin().await?;
                 self.heard_early(record)?;
                 // Where nothing more is judged, this is all there is.
@@ -90,7 +92,7 @@ impl Dialect for Talk {
                 self.interject(&words(told), &again);
                 if let (Some(watched), true) = (&mut self.watched, given_up) {
                     let data = watched.interrupt();
-                    self.pipe.up(ChannelMsg::Data { data });
+                    self.type_on(data);
                 }
                 Ok(())
             }

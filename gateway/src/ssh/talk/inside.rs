@@ -42,7 +42,7 @@ impl Talk {
         while let Some(watched) = &mut self.watched {
             match watched.next() {
                 watched::Next::Wait => break,
-                watched::Next::Pass(data) => self.pipe.up(ChannelMsg::Data { data }),
+                watched::Next::Pass(data) => self.type_on(data),
                 watched::Next::Judge(classified, text, raw) => {
                     return Ok(Some(Self::turn(classified, Part::Line, raw.into(), text.into())));
                 }
@@ -60,8 +60,31 @@ impl Talk {
     pub(super) fn enter(&mut self, op: u32, record: &mut Record<'_>) -> Result<(), Broken> {
         let Some(watched) = &mut self.watched else { return Err(Broken::TargetGone) };
         let data = watched.passed();
-        self.pipe.up(ChannelMsg::Data { data });
+        self.type_on(data);
         record.outcome(&Running::new(op, Instant::now()), b"entered", None)
+    }
+
+    /// Keys of a watched terminal, for the target.
+    pub(super) fn type_on(&mut self, data: Bytes) {
+        self.goes_up(&data);
+        self.pipe.up(ChannelMsg::Data { data });
+    }
+
+    /// Keys go to the target.
+    pub(super) fn goes_up(&mut self, data: &[u8]) {
+        if let Some(echo) = &mut self.echo {
+            echo.typed(data);
+        }
+    }
+
+    /// Records what was typed and shown, masked like what is printed.
+    pub(super) fn note_typed(&mut self, record: &mut Record<'_>) -> Result<(), Broken> {
+        let (Some(echo), Some(running)) = (&mut self.echo, &self.running) else { return Ok(()) };
+        for line in echo.take() {
+            let line = self.veil.as_ref().map_or(line.clone(), |veil| veil.mask(line));
+            record.typed(running, &line)?;
+        }
+        Ok(())
     }
 
     /// Words of ours in the middle of a line: below it, and then the line again. On the terminal's own stream, since the two

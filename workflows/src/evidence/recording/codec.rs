@@ -11,6 +11,8 @@ const OUTCOME: u8 = 6;
 const NOTE: u8 = 7;
 const MASKED: u8 = 8;
 const END: u8 = 9;
+const TYPED: u8 = 10;
+const FILE: u8 = 11;
 
 /// More than any record needs besides its texts: tag, time, numbers and lengths.
 const FIXED: usize = 96;
@@ -36,6 +38,8 @@ pub(super) fn bound(event: &EventRef<'_>) -> usize {
             EventRef::Outcome { tag, error, .. } => tag.len() + error.map_or(0, str::len),
             EventRef::Note { text } => text.len(),
             EventRef::Masked { what, .. } => what.len(),
+            EventRef::Typed { text, .. } => text.len(),
+            EventRef::File { name, bytes, .. } => name.len() + bytes.len(),
         }
 }
 
@@ -78,6 +82,16 @@ pub(super) fn encode(to: &mut Vec<u8>, since: i64, at: i64, event: &EventRef<'_>
             tagged(to, MASKED, op);
             bytes(to, what.as_bytes());
             number(to, count);
+        }
+        EventRef::Typed { op, text } => {
+            tagged(to, TYPED, op);
+            bytes(to, text.as_bytes());
+        }
+        EventRef::File { number: file, name, size, bytes: piece } => {
+            tagged(to, FILE, file);
+            bytes(to, name.as_bytes());
+            number(to, size);
+            bytes(to, piece);
         }
     }
 }
@@ -196,6 +210,8 @@ fn record(from: &mut Cursor<'_>, since: i64) -> Result<Record, Malformed> {
         },
         NOTE => Event::Note { text: from.text()? },
         MASKED => Event::Masked { op: from.op()?, what: from.text()?, count: from.number()? },
+        TYPED => Event::Typed { op: from.op()?, text: from.text()? },
+        FILE => Event::File { number: from.op()?, name: from.text()?, size: from.number()?, bytes: from.bytes()? },
         END => Event::End { json: from.text()? },
         _ => return Err(Malformed),
     };

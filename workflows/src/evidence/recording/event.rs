@@ -89,6 +89,24 @@ pub enum Event {
         /// How many values.
         count: u64,
     },
+    /// What the person typed on a line of a terminal, masked. Only what the terminal has shown is ever among it.
+    Typed {
+        /// Number of the operation that the terminal belongs to.
+        op: u32,
+        /// The line, with the key that ended it.
+        text: String,
+    },
+    /// A piece of a file that was transferred and is kept by rule. The pieces of one file follow each other.
+    File {
+        /// Number of the file within the session, from 1.
+        number: u32,
+        /// Which way it went and its path: `put /srv/app/x`.
+        name: String,
+        /// Size of the whole file, in bytes.
+        size: u64,
+        /// The piece.
+        bytes: Vec<u8>,
+    },
     /// The session ended in order.
     End {
         /// How and why: JSON text.
@@ -169,6 +187,24 @@ pub enum EventRef<'a> {
         /// How many values.
         count: u64,
     },
+    /// See [`Event::Typed`].
+    Typed {
+        /// Number of the operation.
+        op: u32,
+        /// The line, masked.
+        text: &'a str,
+    },
+    /// See [`Event::File`].
+    File {
+        /// Number of the file.
+        number: u32,
+        /// Which way, and its path.
+        name: &'a str,
+        /// Size of the whole file, in bytes.
+        size: u64,
+        /// The piece.
+        bytes: &'a [u8],
+    },
 }
 
 // Statements, values and output must not reach a log by way of `{:?}`: only the kind is shown.
@@ -183,6 +219,8 @@ impl fmt::Debug for Event {
             Self::Outcome { .. } => "Outcome",
             Self::Note { .. } => "Note",
             Self::Masked { .. } => "Masked",
+            Self::Typed { .. } => "Typed",
+            Self::File { .. } => "File",
             Self::End { .. } => "End",
         };
         f.debug_struct(name).finish_non_exhaustive()
@@ -199,6 +237,8 @@ impl fmt::Debug for EventRef<'_> {
             Self::Outcome { .. } => "Outcome",
             Self::Note { .. } => "Note",
             Self::Masked { .. } => "Masked",
+            Self::Typed { .. } => "Typed",
+            Self::File { .. } => "File",
         };
         f.debug_struct(name).finish_non_exhaustive()
     }

@@ -79,6 +79,8 @@ fn everything(tape: &mut Tape) {
         EventRef::Outcome { op: u32::MAX, tag: "DELETE 3", rows: 3, bytes: 300, micros: 0, error: None },
         EventRef::Outcome { op: 2, tag: "", rows: 0, bytes: 0, micros: 9, error: Some("no") },
         EventRef::Note { text: "uninspected" },
+        EventRef::Typed { op: 1, text: "ls -l é\r" },
+        EventRef::File { number: 1, name: "put /a", size: u64::MAX, bytes: &[0, 255] },
     ];
     for event in events {
         tape.put(event).unwrap();
@@ -102,6 +104,8 @@ fn everything_read() -> Vec<Event> {
         Event::Outcome { op: u32::MAX, tag: s("DELETE 3"), rows: 3, bytes: 300, micros: 0, error: None },
         Event::Outcome { op: 2, tag: s(""), rows: 0, bytes: 0, micros: 9, error: Some(s("no")) },
         Event::Note { text: s("uninspected") },
+        Event::Typed { op: 1, text: s("ls -l é\r") },
+        Event::File { number: 1, name: s("put /a"), size: u64::MAX, bytes: vec![0, 255] },
     ]
 }
 

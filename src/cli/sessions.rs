@@ -1,0 +1,105 @@
+//! What `sessions` takes.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::{BecauseArgs, IdArgs};
+
+/// `sessions`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct SessionsArgs {
+    /// One of them
+    #[command(subcommand)]
+    pub command: Option<SessionsCommand>,
+    /// Those that are over as well
+    #[arg(long)]
+    pub all: bool,
+}
+
+/// `sessions …`.
+#[derive(Debug, Subcommand)]
+pub enum SessionsCommand {
+    /// One session: who, what, from where, and its counts
+    #[command(after_help = "Example:
+  countersign sessions show ses_4XK29QPA")]
+    Show(IdArgs),
+    /// Play a session, as its user saw it
+    #[command(after_help = "Examples:
+  countersign sessions replay ses_4XK29QPA             at its own pace; long pauses are cut to 3 s
+  countersign sessions replay ses_4XK29QPA --speed 10
+  countersign sessions replay ses_4XK29QPA --text      at once, with times
+  countersign sessions replay ses_4XK29QPA --holds     what was held, and where
+  countersign sessions replay ses_4XK29QPA --held=2    from the second of them on
+  countersign sessions replay ses_4XK29QPA --at 12m30s
+  countersign sessions replay ./ses.csr --text         a file from `sessions export`")]
+    Replay(ReplayArgs),
+    /// End a session at once; its grant stays
+    #[command(after_help = "Example:
+  countersign sessions end ses_4XK29QPA --because 'looks wrong'")]
+    End(BecauseArgs),
+    /// Save a session's recording to a file
+    #[command(after_help = "Example:
+  countersign sessions export ses_4XK29QPA --output ses.csr
+  countersign sessions export ses_4XK29QPA --cast          a film: asciinema play ses_….cast")]
+    Export(ExportArgs),
+}
+
+/// `sessions replay`.
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// Its id, or at least 6 characters of its beginning or end; or a file that `sessions export` wrote
+    pub id: String,
+    /// How many times faster than it was
+    #[arg(long, default_value_t = 1.0, value_parser = speed, conflicts_with = "text")]
+    pub speed: f64,
+    /// All at once, as text, with the time of each step
+    #[arg(long)]
+    pub text: bool,
+    /// From here on, like 90s, 12m30s or 1:02:03; what lies before is there at once
+    #[arg(long, value_name = "TIME", value_parser = crate::replay::moment::read, group = "from")]
+    pub at: Option<i64>,
+    /// From this operation on
+    #[arg(long, value_name = "NUMBER", group = "from")]
+    pub op: Option<u32>,
+    /// From this held command on; the first if left out
+    #[arg(long, value_name = "NUMBER", num_args = 0..=1, require_equals = true, default_missing_value = "1", group = "from",
+        value_parser = clap::value_parser!(u32).range(1..))]
+    pub held: Option<u32>,
+    /// List what was held, and play nothing
+    #[arg(long, conflicts_with_all = ["from", "text", "speed"])]
+    pub holds: bool,
+    /// Show what was typed as well; only with text
+    #[arg(long, requires = "text")]
+    pub input: bool,
+    /// The age identity that opens sealed recordings
+    #[arg(long, value_name = "FILE")]
+    pub identity: Option<PathBuf>,
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(speed) if (0.01..=10_000.0).contains(&speed) => Ok(speed),
+        Ok(_) | Err(_) => Err("a speed lies between 0.01 and 10000; 2 is twice as fast".to_owned()),
+    }
+}
+
+/// `sessions export`.
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// Its id, or at least 6 characters of its beginning or end
+    pub id: String,
+    /// Into which file [default: the session's id with .csr or .cast, in this folder]
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// As a film of the terminal, for asciinema's player
+    #[arg(long)]
+    pub cast: bool,
+    /// With what was typed and shown, as input events; only with --cast
+    #[arg(long, requires = "cast")]
+    pub input: bool,
+    /// The age identity that opens sealed recordings; with --cast
+    #[arg(long, value_name = "FILE", requires = "cast")]
+    pub identity: Option<PathBuf>,
+}
