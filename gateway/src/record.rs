@@ -18,12 +18,17 @@ const MAX_VALUE: usize = 16 << 10;
 /// And for all of them together.
 const MAX_VALUES: usize = 1 << 20;
 
+/// A file's content goes on the tape in pieces of this size, in bytes.
+const PIECE: usize = 256 << 10;
+
 /// A session's book: it outlives each [`Record`].
 #[derive(Debug)]
 pub(crate) struct Book {
     pub(crate) totals: Totals,
     /// The number of the operation that comes next.
     next: u32,
+    /// How many files were kept.
+    files: u32,
     /// How many bytes of each result are kept.
     keep: u64,
     /// What became of the operations since [`Self::watch`].
@@ -32,7 +37,7 @@ pub(crate) struct Book {
 
 impl Book {
     pub(crate) fn new(keep: u64) -> Self {
-        Self { totals: Totals::default(), next: 1, keep, seen: None }
+        Self { totals: Totals::default(), next: 1, files: 0, keep, seen: None }
     }
 
     /// Adds up what becomes of the operations from here on, for those who agreed to them.
@@ -213,6 +218,19 @@ impl<'a> Record<'a> {
     /// Something to know that is no operation.
     pub(crate) fn note(&mut self, text: &str) -> Result<(), Broken> {
         self.put(EventRef::Note { text })
+    }
+
+    /// What is in a file that passed, all of it.
+    pub(crate) fn file(&mut self, name: &str, bytes: &[u8]) -> Result<(), Broken> {
+        self.book.files = self.book.files.saturating_add(1);
+        self.book.totals.kept += 1;
+        let (number, size) = (self.book.files, bytes.len() as u64);
+        let mut pieces = bytes.chunks(PIECE);
+        // An empty file has one piece, so that it is there.
+        let first = pieces.next().unwrap_or_default();
+        std::iter::once(first)
+            .chain(pieces)
+            .try_for_each(|bytes| self.put(EventRef::File { number, name, size, bytes }))
     }
 
     /// Values were hidden.

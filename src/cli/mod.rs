@@ -13,7 +13,7 @@ pub use args::{
     ManifestArgs, OutputArgs, PersonArgs, RequestArgs, RequestsArgs, RequestsCommand, ServeArgs, SlackCommand,
     SshKeyAddArgs, SshKeyCommand, TokenCommand, TokenNewArgs, VerifyArgs,
 };
-pub use sessions::{ExportArgs, ReplayArgs, SessionsArgs, SessionsCommand};
+pub use sessions::{ExportArgs, FileArgs, ReplayArgs, SessionArgs, SessionsArgs, SessionsCommand};
 
 /// Just-in-time access to production: ask, agree, connect, countersign.
 #[derive(Debug, Parser)]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{BecauseArgs, IdArgs};
+use super::BecauseArgs;
 
 /// `sessions`.
 #[derive(Debug, Args)]
@@ -24,7 +24,11 @@ pub enum SessionsCommand {
     /// One session: who, what, from where, and its counts
     #[command(after_help = "Example:
   countersign sessions show ses_4XK29QPA")]
-    Show(IdArgs),
+    Show(SessionArgs),
+    /// Get a file out of a recording that was transferred and kept; `show` lists them
+    #[command(after_help = "Example:
+  countersign sessions file ses_4XK29QPA 1 --output app.conf")]
+    File(FileArgs),
     /// Play a session, as its user saw it
     #[command(after_help = "Examples:
   countersign sessions replay ses_4XK29QPA             at its own pace; long pauses are cut to 3 s
@@ -44,6 +48,31 @@ pub enum SessionsCommand {
   countersign sessions export ses_4XK29QPA --output ses.csr
   countersign sessions export ses_4XK29QPA --cast          a film: asciinema play ses_….cast")]
     Export(ExportArgs),
+}
+
+/// `sessions show`.
+#[derive(Debug, Args)]
+pub struct SessionArgs {
+    /// Its id, or at least 6 characters of its beginning or end
+    pub id: String,
+    /// The age identity that opens sealed recordings, to list what is kept in them
+    #[arg(long, value_name = "FILE")]
+    pub identity: Option<PathBuf>,
+}
+
+/// `sessions file`.
+#[derive(Debug, Args)]
+pub struct FileArgs {
+    /// The session's id, or at least 6 characters of its beginning or end
+    pub id: String,
+    /// The file's number, as `sessions show` lists it
+    pub number: u32,
+    /// Into which file; one that is there already is left alone
+    #[arg(long, short, value_name = "FILE")]
+    pub output: PathBuf,
+    /// The age identity that opens sealed recordings
+    #[arg(long, value_name = "FILE")]
+    pub identity: Option<PathBuf>,
 }
 
 /// `sessions replay`.

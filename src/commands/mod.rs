@@ -9,6 +9,7 @@ mod decide;
 mod demo;
 mod digest;
 mod explain;
+mod files;
 mod grants;
 mod keys;
 mod recordings;
@@ -111,7 +112,8 @@ pub async fn run(cli: Cli, screen: &Screen) -> Result<ExitCode, Failure> {
             return Err(Failure::new("the guard is started by the gateway, at a target that runs Linux"));
         }
         Command::Sessions(args) => match args.command {
-            Some(SessionsCommand::Show(args)) => sessions::show(&desk, &args.id).await?,
+            Some(SessionsCommand::Show(args)) => sessions::show(&desk, args).await?,
+            Some(SessionsCommand::File(args)) => files::get(&desk, args).await?,
             Some(SessionsCommand::End(args)) => sessions::end(&desk, args).await?,
             Some(SessionsCommand::Replay(args)) => recordings::replay(&desk, args).await?,
             Some(SessionsCommand::Export(args)) => recordings::export(&desk, args).await?,

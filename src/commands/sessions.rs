@@ -1,9 +1,11 @@
 //! `sessions`, `sessions show`, `sessions end`.
 
-use console::documents::BecauseBody;
+use console::documents::{BecauseBody, Session};
+use serde::Serialize;
 
-use super::{Desk, view};
-use crate::cli::BecauseArgs;
+use super::files::Kept;
+use super::{Desk, files, view};
+use crate::cli::{BecauseArgs, SessionArgs};
 use crate::failure::Failure;
 use crate::ids::short;
 
@@ -12,10 +14,27 @@ pub(super) async fn list(desk: &Desk<'_>, all: bool) -> Result<(), Failure> {
     desk.screen.show(&sessions, || view::sessions(desk.screen, &sessions))
 }
 
-pub(super) async fn show(desk: &Desk<'_>, given: &str) -> Result<(), Failure> {
+/// A session, with the files that are kept of it.
+#[derive(Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    session: Session,
+    files: Vec<Kept>,
+}
+
+pub(super) async fn show(desk: &Desk<'_>, args: SessionArgs) -> Result<(), Failure> {
     let client = desk.client()?;
-    let session = client.session(client.session_id(given).await?).await?;
-    desk.screen.show(&session, || view::session(desk.screen, &session))
+    let session = client.session(client.session_id(&args.id).await?).await?;
+    let (files, unread) = match files::list(desk, &session, args.identity.as_deref()).await? {
+        Ok(files) => (files, None),
+        Err(words) => (Vec::new(), Some(words)),
+    };
+    let shown = Shown { session, files };
+    desk.screen.show(&shown, || view::session(desk.screen, &shown.session, &shown.files))?;
+    if let Some(words) = unread {
+        desk.screen.say(&format!("the kept files can't be listed: {words}\n"));
+    }
+    Ok(())
 }
 
 pub(super) async fn end(desk: &Desk<'_>, args: BecauseArgs) -> Result<(), Failure> {

@@ -2,7 +2,9 @@
 
 use console::documents::{Asked, Ended, Grant, Quorum, Request, Session, State, Subject, Vote};
 
+use super::files::Kept;
 use crate::ids::short;
+use crate::plain;
 use crate::replay::Held;
 use crate::screen::Screen;
 
@@ -208,7 +210,8 @@ pub(super) fn holds(screen: &Screen, held: &[Held]) -> String {
 }
 
 /// A session with its counts.
-pub(super) fn session(screen: &Screen, session: &Session) -> String {
+pub(super) fn session(screen: &Screen, session: &Session, files: &[Kept]) -> String {
+    let file = |kept: &Kept| format!("{}: {} ({} bytes)", kept.number, plain::line(&kept.name), kept.size);
     let end = session.ended.as_ref();
     let totals = &session.totals;
     screen.fields(&[
@@ -226,6 +229,7 @@ pub(super) fn session(screen: &Screen, session: &Session) -> String {
         ("rows seen", totals.rows.to_string()),
         ("masked", format!("{} values", totals.masked)),
         ("bytes", format!("{} in, {} out", totals.bytes_in, totals.bytes_out)),
+        ("kept files", files.iter().map(file).collect::<Vec<_>>().join("\n")),
         ("uninspected", session.uninspected.clone().unwrap_or_default()),
     ])
 }

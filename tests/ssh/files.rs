@@ -25,7 +25,7 @@ async fn with(host: &Host, program: &str, args: &[&str]) -> (String, String, Opt
     said(tokio::time::timeout(PATIENCE, command.output()).await.expect("in time").expect("ran"))
 }
 
-fn files(host: &Host) -> (PathBuf, PathBuf) {
+pub(super) fn files(host: &Host) -> (PathBuf, PathBuf) {
     let (here, there) = (host.world.folder.path().join("here"), host.place());
     std::fs::create_dir_all(&here).expect("a folder");
     std::fs::write(here.join("big"), vec![7; 3_000_000]).expect("a file");
@@ -35,7 +35,7 @@ fn files(host: &Host) -> (PathBuf, PathBuf) {
 }
 
 /// `sftp`, which reads its commands from its input: with `-b` it would let nobody ask for a token.
-async fn sftp(host: &Host, options: &[&str], lines: &str) -> (String, String, Option<i32>) {
+pub(super) async fn sftp(host: &Host, options: &[&str], lines: &str) -> (String, String, Option<i32>) {
     let ssh = host.wrapper().await;
     let mut command = Command::new("sftp");
     command.arg("-S").arg(ssh).args(options).arg("web-1@127.0.0.1").kill_on_drop(true);

@@ -70,6 +70,9 @@ pub struct Totals {
     pub bytes_in: u64,
     /// Bytes to the person.
     pub bytes_out: u64,
+    /// Files whose content is in the recording. Rows from before have none.
+    #[serde(default)]
+    pub kept: u64,
 }
 
 /// A session, as the store keeps it.

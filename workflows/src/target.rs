@@ -302,6 +302,8 @@ pub struct Target {
     pub tls: Tls,
     /// A PEM file of authorities to trust instead of the system's.
     pub ca: Option<PathBuf>,
+    /// How much of each file that is transferred over SFTP is kept in the recording, in bytes; 0 is nothing.
+    pub keep_files: u64,
     /// The logins, by level.
     pub logins: BTreeMap<Access, Login>,
 }

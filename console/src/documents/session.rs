@@ -26,13 +26,16 @@ pub struct Totals {
     pub bytes_in: u64,
     /// Bytes to the person.
     pub bytes_out: u64,
+    /// Files whose content is in the recording.
+    #[serde(default)]
+    pub kept: u64,
 }
 
 impl From<EngineTotals> for Totals {
     fn from(totals: EngineTotals) -> Self {
         // Taken apart by name, so that a new count cannot be forgotten here.
-        let EngineTotals { operations, writes, held, refused, rows, masked, bytes_in, bytes_out } = totals;
-        Self { operations, writes, held, refused, rows, masked, bytes_in, bytes_out }
+        let EngineTotals { operations, writes, held, refused, rows, masked, bytes_in, bytes_out, kept } = totals;
+        Self { operations, writes, held, refused, rows, masked, bytes_in, bytes_out, kept }
     }
 }
 

@@ -38,6 +38,7 @@ impl Bench {
             address: address.to_owned(),
             host_keys: Vec::new(),
             database: "postgres".to_owned(),
+            keep_files: 0,
             labels: BTreeMap::new(),
             tls,
             ca: Some(self.dir.path().join("ca.pem")),

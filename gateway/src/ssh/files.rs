@@ -69,6 +69,11 @@ pub(super) struct Files {
 }
 
 impl Files {
+    /// Transfers of whose files so much is kept, in bytes each.
+    pub(super) fn keeping(most: u64) -> Self {
+        Self { transfers: Transfers::keeping(most), ..Self::default() }
+    }
+
     /// Bytes of the client.
     pub(super) fn ask(&mut self, data: &[u8]) {
         self.asked.extend_from_slice(data);

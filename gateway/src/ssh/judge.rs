@@ -39,6 +39,8 @@ pub(super) struct Ways {
     pub(super) guard: Option<Way>,
     /// Whether a shell's lines are read off its terminal and judged.
     pub(super) watch: bool,
+    /// How much of each transferred file is kept, in bytes.
+    pub(super) keep_files: u64,
 }
 
 impl Ways {
@@ -58,7 +60,7 @@ impl Ways {
         let sudo = login.and_then(|login| login.sudo.clone()).map(|path| way(Some(path), true));
         let guard = guard.or(sudo);
         let watch = login.is_some_and(|login| login.watch);
-        Self { session, shell: shell_of(target, access), guard, watch }
+        Self { session, shell: shell_of(target, access), guard, watch, keep_files: target.keep_files }
     }
 }
 

@@ -175,7 +175,8 @@ impl Talk {
         let line = if self.is_asked_for() { Some(self.begin_guard().await?) } else { None };
         let channel = self.upstream.handle.channel_open_session().await.map_err(gone)?;
         self.stage = Stage::Started;
-        self.files = matches!(self.start.what, What::Subsystem(_)).then(Box::default);
+        let files = || Box::new(Files::keeping(self.ways.keep_files));
+        self.files = matches!(self.start.what, What::Subsystem(_)).then(files);
         if let (Some(Terminal { size: [columns, rows, ..], .. }), true) = (&self.start.terminal, self.is_watched()) {
             let watched = Watched::new(*columns, *rows, self.ways.shell);
             // What can't be watched is not let through unwatched.
@@ -376,7 +377,7 @@ impl Talk {
         let Some(files) = &mut self.files else { return Ok(()) };
         let (whole, done) = files.tell(data)?;
         for transfer in done {
-            record.note(&transfer.to_string())?;
+            inside::transferred(transfer, record)?;
         }
         if let Some(running) = &mut self.running {
             running.passed(whole.len());

@@ -27,14 +27,18 @@ pub(super) fn target(mut table: Table<'_>, notes: &mut Notes<'_>) -> Option<Targ
         notes.wrong(&address.span(), "the address is not a host and a port", instead);
     }
     let labels = table.take("labels").map(|value| labels(value, notes)).unwrap_or_default();
-    let (mut database, mut safe, mut ca, mut keys) = (String::new(), Tls::VerifyFull, None, Vec::new());
+    let (mut database, mut safe, mut ca) = (String::new(), Tls::VerifyFull, None);
+    let (mut keys, mut keep_files) = (Vec::new(), 0);
     match protocol {
         Protocol::Postgres => {
             database = table.need_text("database", "\"…\"", notes).map(At::into_inner).unwrap_or_default();
             safe = tls(&mut table, notes);
             ca = table.text("ca", notes).map(|path| path.into_inner().into());
         }
-        Protocol::Ssh => keys = host_keys(&mut table, notes),
+        Protocol::Ssh => {
+            keys = host_keys(&mut table, notes);
+            keep_files = table.text("keep_files", notes).and_then(|text| size(&text, notes)).unwrap_or_default();
+        }
     }
     let login = table.take("login");
     if login.is_none() {
@@ -49,12 +53,40 @@ pub(super) fn target(mut table: Table<'_>, notes: &mut Notes<'_>) -> Option<Targ
         address: address.map(At::into_inner).unwrap_or_default(),
         database,
         host_keys: keys,
+        keep_files,
         labels,
         tls: safe,
         ca,
         logins,
     };
     Some(TargetText { target, span: name.span() })
+}
+
+/// The largest file that may be kept: it is held in memory until it is whole.
+const LARGEST: u64 = 8 << 20;
+
+/// A size like `512KiB` or `1MiB`, in bytes.
+fn size(text: &At<String>, notes: &mut Notes<'_>) -> Option<u64> {
+    let units = [("KiB", 1 << 10), ("MiB", 1 << 20), ("B", 1)];
+    let number = |text: &str| text.parse::<u64>().ok().filter(|_| !text.starts_with('+'));
+    let read = |text: &str| {
+        let (count, unit) = units.into_iter().find_map(|(name, unit)| Some((text.strip_suffix(name)?, unit)))?;
+        number(count.trim_end())?.checked_mul(unit)
+    };
+    let words = text.get_ref().as_str();
+    match read(words).filter(|size| *size > 0) {
+        Some(size) if size <= LARGEST => Some(size),
+        Some(_) => {
+            let what = format!("`{words}` is more of a file than is kept");
+            notes.wrong(&text.span(), what, "write `8MiB` or less");
+            None
+        }
+        None => {
+            let instead = "write it like `512KiB` or `1MiB`; leave `keep_files` out to keep nothing";
+            notes.wrong(&text.span(), format!("`{words}` is not a size"), instead);
+            None
+        }
+    }
 }
 
 fn tls(table: &mut Table<'_>, notes: &mut Notes<'_>) -> Tls {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::broken::Broken;
+use super::content::ROOM;
 use super::fact::Fact;
 use super::reply::Reply;
 use super::request::{Answer, Call, Request};
@@ -41,6 +42,10 @@ pub(crate) struct Transfers {
     open: BTreeMap<u64, Open>,
     opened: u64,
     waiting: HashMap<u32, Waiting>,
+    /// So much of each file is kept, in bytes.
+    most: u64,
+    /// How much of all of them is held.
+    held: u64,
 }
 
 /// How far the greetings are.
@@ -75,6 +80,11 @@ enum Then {
 }
 
 impl Transfers {
+    /// A conversation of whose files so much is kept, in bytes each.
+    pub(crate) fn keeping(most: u64) -> Self {
+        Self { most, ..Self::default() }
+    }
+
     /// Where relative paths begin: what the target answered to the first REALPATH of `.`.
     pub(crate) fn home(&self) -> Option<&[u8]> {
         self.home.as_deref()
@@ -142,7 +152,7 @@ impl Transfers {
     fn begin(&mut self, call: &Call<'_>, on: [Option<u64>; 2]) -> Then {
         let [first, second] = on.map(Option::unwrap_or_default);
         match *call {
-            Call::Open { path, flags, .. } => Then::Open(Box::new(Open::file(path, flags))),
+            Call::Open { path, flags, .. } => Then::Open(Box::new(Open::file(path, flags, self.most))),
             Call::Opendir { path } => Then::Open(Box::new(Open::folder(path))),
             Call::Close { handle } => {
                 self.handles.remove(handle);
@@ -264,8 +274,13 @@ impl Transfers {
     }
 
     fn with(&mut self, file: u64, change: impl FnOnce(&mut Open)) {
-        if let Some(open) = self.open.get_mut(&file) {
-            change(open);
+        let Some(open) = self.open.get_mut(&file) else { return };
+        let before = open.held();
+        change(open);
+        self.held = self.held.saturating_sub(before).saturating_add(open.held());
+        if self.held > ROOM {
+            self.held = self.held.saturating_sub(open.held());
+            open.drop_content();
         }
     }
 
@@ -286,7 +301,12 @@ impl Transfers {
     fn leave(&mut self, file: u64) -> Option<Transfer> {
         let open = self.open.get_mut(&file)?;
         open.busy = open.busy.saturating_sub(1);
-        if open.closing && open.busy == 0 { self.open.remove(&file)?.finish() } else { None }
+        if !open.closing || open.busy > 0 {
+            return None;
+        }
+        let open = self.open.remove(&file)?;
+        self.held = self.held.saturating_sub(open.held());
+        open.finish()
     }
 }
 

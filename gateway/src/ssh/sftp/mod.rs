@@ -8,6 +8,7 @@
 //! Names are bytes, and stay what was written. Whether a name is a link on the target is not known here.
 
 mod broken;
+mod content;
 mod extended;
 mod fact;
 mod handles;
@@ -20,6 +21,7 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use content::Content;
 pub(crate) use fact::{Effect, Fact, Touched, Verb};
 pub(crate) use handles::{Look, Transfers};
 pub(crate) use reply::Reply;

@@ -1,6 +1,7 @@
 //! Bytes by hand from the draft, whole conversations, recordings of OpenSSH, and noise.
 
 mod captured;
+mod contents;
 mod conversations;
 mod facts;
 mod fuzz;

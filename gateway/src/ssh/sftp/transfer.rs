@@ -4,6 +4,7 @@ use std::fmt;
 
 use sha2::{Digest as _, Sha256};
 
+use super::content::Content;
 use super::name::shown;
 use super::request::Flags;
 
@@ -27,6 +28,8 @@ pub(crate) struct Transfer {
     pub(crate) got: Option<Moved>,
     /// What was written, if it was opened for writing.
     pub(crate) put: Option<Moved>,
+    /// What is in it, as it was read and as it was written.
+    pub(crate) content: [Content; 2],
 }
 
 impl Moved {
@@ -69,17 +72,21 @@ impl fmt::Display for Transfer {
 struct Stream {
     next: u64,
     hash: Option<Sha256>,
+    content: Content,
+    /// So much of it is kept at most, in bytes.
+    most: u64,
 }
 
 impl Stream {
-    fn new(hash: Option<Sha256>) -> Self {
-        Self { next: 0, hash }
+    fn new(hash: Option<Sha256>, most: u64) -> Self {
+        Self { next: 0, hash, content: Content::up_to(most), most }
     }
 
     fn take(&mut self, offset: u64, data: &[u8]) {
         match (&mut self.hash, offset.checked_add(length(data))) {
             (Some(hash), Some(end)) if offset == self.next => {
                 hash.update(data);
+                self.content.take(data, self.most);
                 self.next = end;
             }
             (Some(_) | None, _) => self.hash = None,
@@ -157,11 +164,11 @@ impl Open {
     }
 
     /// A file, opened for what these flags say.
-    pub(super) fn file(name: &[u8], flags: Flags) -> Self {
-        let got = flags.reads().then(|| Got { stream: Stream::new(Some(Sha256::new())), bytes: 0, end: None });
+    pub(super) fn file(name: &[u8], flags: Flags, most: u64) -> Self {
+        let got = flags.reads().then(|| Got { stream: Stream::new(Some(Sha256::new()), most), bytes: 0, end: None });
         let put = flags.writes().then(|| Put {
             // Where appended bytes land, no offset tells.
-            stream: Stream::new((!flags.appends()).then(Sha256::new)),
+            stream: Stream::new((!flags.appends()).then(Sha256::new), most),
             bytes: 0,
             waiting: 0,
             alone: flags.starts_empty(),
@@ -255,19 +262,42 @@ impl Open {
         }
     }
 
+    /// How many bytes of its content are held.
+    pub(super) fn held(&self) -> u64 {
+        let What::File(file) = &self.what else { return 0 };
+        let (got, put) = (&file.got, &file.put);
+        got.as_ref().map_or(0, |got| got.stream.content.held())
+            + put.as_ref().map_or(0, |put| put.stream.content.held())
+    }
+
+    /// Its content is not kept, for want of room.
+    pub(super) fn drop_content(&mut self) {
+        if let Some(got) = self.got() {
+            got.stream.content.drop_it();
+        }
+        if let Some(put) = self.put() {
+            put.stream.content.drop_it();
+        }
+    }
+
     /// What is told of it in the end; nothing of a folder.
     pub(super) fn finish(self) -> Option<Transfer> {
         let What::File(file) = self.what else { return None };
         let File { got, put } = *file;
-        let got = got.map(|got| {
-            let whole = got.end == Some(got.stream.next);
-            moved(got.bytes, got.stream.hash, whole)
-        });
-        let put = put.map(|put| {
-            let hash = put.stream.hash.filter(|_| put.waiting == 0);
-            moved(put.bytes, hash, put.alone && self.closed)
-        });
-        Some(Transfer { path: self.name, got, put })
+        let (got, read) = got
+            .map(|got| {
+                let whole = got.end == Some(got.stream.next);
+                moved(got.bytes, got.stream, whole)
+            })
+            .unzip();
+        let (put, written) = put
+            .map(|mut put| {
+                put.stream.hash = put.stream.hash.filter(|_| put.waiting == 0);
+                moved(put.bytes, put.stream, put.alone && self.closed)
+            })
+            .unzip();
+        let content = [read.unwrap_or_default(), written.unwrap_or_default()];
+        Some(Transfer { path: self.name, got, put, content })
     }
 }
 
@@ -277,8 +307,13 @@ pub(super) fn length(data: &[u8]) -> u64 {
 }
 
 /// Without bytes, a hash says something of an empty file only.
-fn moved(bytes: u64, hash: Option<Sha256>, whole: bool) -> Moved {
-    let whole = whole && hash.is_some();
-    let sha256 = hash.filter(|_| bytes > 0 || whole).map(|hash| hash.finalize().into());
-    Moved { bytes, sha256, whole }
+fn moved(bytes: u64, mut stream: Stream, whole: bool) -> (Moved, Content) {
+    let whole = whole && stream.hash.is_some();
+    let sha256 = stream.hash.take_if(|_| bytes > 0 || whole).map(|hash| hash.finalize().into());
+    let content = match (sha256, bytes) {
+        (Some(_), _) => stream.content,
+        (None, 0) => Content::Unwanted,
+        (None, _) => stream.content.spoiled(),
+    };
+    (Moved { bytes, sha256, whole }, content)
 }

@@ -7,12 +7,14 @@ use bytes::Bytes;
 use guard::wire::{Origin, Outcome, Question, Verdict};
 use russh::ChannelMsg;
 use tokio::time::{Instant, timeout_at};
+use workflows::shown::visible;
 
 use super::{Part, Talk, Turn};
 use crate::dialect::Broken;
 use crate::record::{Record, Running};
 use crate::seams::Classified;
 use crate::ssh::files::{self, Asked};
+use crate::ssh::sftp::{Content, Transfer};
 use crate::ssh::{guarded, pipe, watched};
 
 /// How long a program that was let go may take until it runs.
@@ -156,4 +158,19 @@ impl Talk {
         }
         Ok(())
     }
+}
+
+/// Records a file that passed, and what is in it if that is wanted: all of it, or a remark why not.
+pub(super) fn transferred(transfer: Transfer, record: &mut Record<'_>) -> Result<(), Broken> {
+    record.note(&transfer.to_string())?;
+    for (way, content) in ["get", "put"].into_iter().zip(transfer.content) {
+        let name = format!("{way} {}", visible(&String::from_utf8_lossy(&transfer.path)));
+        if let Some(why) = content.why_not() {
+            record.note(&format!("not kept: {name}: {why}"))?;
+        }
+        if let Content::Kept(bytes) = content {
+            record.file(&name, &bytes)?;
+        }
+    }
+    Ok(())
 }

@@ -444,3 +444,34 @@ fn no_text_makes_it_fall_over() {
         }
     }
 }
+
+#[test]
+fn how_much_of_files_is_kept_is_a_size_of_an_ssh_target() {
+    let key = "AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f";
+    let target = |keep: &str| {
+        format!(
+            "{WORLD}\n[[target]]\nname = \"web-1\"\nprotocol = \"ssh\"\naddress = \"10.0.0.9:22\"\n\
+             host_key = \"ssh-ed25519 {key}\"\nlogin.read = {{ user = \"app\", key = \"file:/k\" }}\n{keep}\n"
+        )
+    };
+    let read = |keep: &str| Policy::parse(&target(&format!("keep_files = {keep}")));
+    for (text, bytes) in [("\"1MiB\"", 1 << 20), ("\"512KiB\"", 512 << 10), ("\"7 B\"", 7), ("\"8MiB\"", 8 << 20)] {
+        let policy = read(text).unwrap();
+        assert_eq!(policy.target(&"web-1".parse().unwrap()).unwrap().keep_files, bytes, "{text}");
+    }
+    assert_eq!(Policy::parse(&target("")).unwrap().target(&"web-1".parse().unwrap()).unwrap().keep_files, 0);
+    for (text, what, instead) in [
+        ("\"1 GB\"", "`1 GB` is not a size", "`512KiB` or `1MiB`"),
+        ("\"0MiB\"", "`0MiB` is not a size", "leave `keep_files` out"),
+        ("\"9MiB\"", "more of a file than is kept", "`8MiB` or less"),
+        ("\"99999999999999999999MiB\"", "is not a size", "`1MiB`"),
+        ("\"-1MiB\"", "is not a size", "`1MiB`"),
+        ("1048576", "", "write a text in quotes"),
+    ] {
+        let list = read(text).unwrap_err();
+        let shown: String = list.iter().map(|mistake| mistake.render("t")).collect();
+        assert_eq!(list.len(), 1, "{text}: {shown}");
+        assert!(shown.contains(what) && shown.contains(instead), "{text}: {shown}");
+    }
+    case("database = \"orders\"", "database = \"orders\"\nkeep_files = \"1MiB\"", "keep_files", "", "");
+}

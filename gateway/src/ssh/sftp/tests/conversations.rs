@@ -24,7 +24,15 @@ fn an_upload_is_told_when_it_is_closed() {
     assert_eq!(talk.status(3, Code::OK), []);
     assert_eq!(talk.status(2, Code::OK), []);
     let done = talk.close(4, b"h");
-    assert_eq!(done, Transfer { path: b"/srv/app/x".to_vec(), got: None, put: Some(all_of(b"hello world")) });
+    assert_eq!(
+        done,
+        Transfer {
+            path: b"/srv/app/x".to_vec(),
+            got: None,
+            put: Some(all_of(b"hello world")),
+            content: [Content::Unwanted, Content::Unwanted]
+        }
+    );
     let hash = "b94d27b9934d3e08a52e52d7da7dabfac484efe37a5380ee9088f7ace2efcde9";
     assert_eq!(done.to_string(), format!("put /srv/app/x (11 bytes, sha256 {hash})"));
     assert_eq!(talk.0.end(), []);
@@ -44,7 +52,15 @@ fn a_download_is_told_when_it_is_closed() {
     talk.read(6, b"h", 10, 2);
     assert_eq!(talk.status(6, Code::EOF), []);
     let done = talk.close(7, b"h");
-    assert_eq!(done, Transfer { path: b"a b".to_vec(), got: Some(all_of(b"abcdefghij")), put: None });
+    assert_eq!(
+        done,
+        Transfer {
+            path: b"a b".to_vec(),
+            got: Some(all_of(b"abcdefghij")),
+            put: None,
+            content: [Content::Unwanted, Content::Unwanted]
+        }
+    );
     assert!(done.to_string().starts_with("get \"a b\" (10 bytes, sha256 72399361da6a"), "{done}");
 }
 
