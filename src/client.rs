@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use console::Problem;
 use console::documents::{
-    AuditPage, BindBody, BoundKey, Certificate, CertificateBody, Grant, GrantList, Request, RequestList, Session,
-    SessionList, SshKey, SshKeyList, Target, TargetList, Token, TokenList, WhoAmI,
+    AuditPage, BindBody, BoundKey, Certificate, CertificateBody, Grant, GrantList, Request, RequestList, SearchResult,
+    Session, SessionList, SshKey, SshKeyList, Target, TargetList, Token, TokenList, WhoAmI,
 };
 use reqwest::{Method, RequestBuilder, Response, Url};
 use serde::Serialize;
@@ -240,6 +240,11 @@ impl Client {
             return Err(Failure::new("the recording came only in part").hint("try again"));
         }
         Ok(size)
+    }
+
+    /// Lines in recordings, as many as one call finds.
+    pub async fn search(&self, query: &[(&str, &str)]) -> Result<SearchResult, Failure> {
+        self.get("/v1/sessions/search", query).await
     }
 
     /// The request that was named, whole or abbreviated.

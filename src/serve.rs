@@ -1,12 +1,13 @@
 //! The composition root: the only place where the crates meet. Bind first, run later; the first failure stops all.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use bot::Bot;
-use console::{Certify, Console, Gate, Gauges, Proof, Prove, Wish, documents};
+use console::{Certify, Console, Gate, Gauges, Proof, Prove, Query, Wish, documents};
 use gateway::Gateway;
 use gateway::observe::Observer;
 use tokio::sync::oneshot;
@@ -16,11 +17,12 @@ use tracing::{error, info};
 use workflows::clock::{Clock, Timestamp};
 use workflows::identity::Chat;
 use workflows::policy::Policy;
-use workflows::target::TargetName;
+use workflows::target::{SecretRef, TargetName};
 use workflows::{Faults, Workflows};
 
 use crate::config::Config;
 use crate::judge::{self, Judge};
+use crate::replay::find;
 
 /// How long sessions are given to end when Countersign is stopped.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -103,6 +105,8 @@ pub struct Ready {
 /// Runs everything until `stop`, or until one part fails.
 pub async fn serve(config: Config, parts: Parts, stop: CancellationToken) -> anyhow::Result<()> {
     let keys = config.keys.path.clone();
+    let identity = config.recordings.identity.as_ref().map(SecretRef::read).transpose();
+    let identity = identity.context("`identity` of [recordings] can't be read")?;
     let engine = workflows::Config {
         store: config.store,
         keys: config.keys,
@@ -132,6 +136,9 @@ pub async fn serve(config: Config, parts: Parts, stop: CancellationToken) -> any
         .with_postgres(documents::Gateway { address: postgres.to_string(), tls: encrypted })
         .with_ssh(ssh.map(|address| documents::Gateway { address: address.to_string(), tls: true }))
         .with_explain(Arc::new(explain))
+        .with_search(Arc::new(move |path: &Path, query: &Query, stop: &dyn Fn() -> bool| {
+            find::look(path, identity.as_ref().map(|identity| identity.reveal().as_str()), query, stop)
+        }))
         .with_certify(certifier.map(|certifier| Arc::new(Signs(certifier)) as Arc<dyn Certify>));
     let api = console.local_addr();
     info!("PostgreSQL on {postgres}, API on http://{api}");

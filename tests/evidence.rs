@@ -176,3 +176,29 @@ async fn recordings_are_found_by_whatever_path_their_folder_is_named() {
     let mut psql = world.connect("ada").await;
     psql.ask("SELECT 1;", "1").await;
 }
+
+/// What a person saw is found, as they saw it: what was masked is not.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_result_is_found_in_a_recording_and_what_was_masked_is_not() {
+    let world = World::start().await;
+    let mut psql = world.psql("ada").await;
+    psql.ask("SELECT name, email FROM customers WHERE id = 1;", "(1 row)").await;
+    psql.ask("SELECT 1/0;", "division by zero").await;
+    psql.quit().await;
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    let path = files(&world.folder.path().join("recordings")).pop().expect("a recording");
+    let found = |text: &str, ignore_case: bool| {
+        let (places, since, until) = (Vec::new(), None, None);
+        let query = console::Query { text: text.to_owned(), ignore_case, places, since, until, most: 10 };
+        let (finds, stopped) = countersign::replay::find::look(&path, None, &query, &|| false);
+        assert_eq!(stopped, None);
+        finds.into_iter().map(|find| (find.place, find.line)).collect::<Vec<_>>()
+    };
+    let [(place, line)] = &found("Mira Weber", false)[..] else { panic!("{:?}", found("Mira Weber", false)) };
+    assert_eq!(*place, console::documents::Place::Output);
+    assert!(line.starts_with("Mira Weber | ") && !line.contains("mira.weber@"), "{line}");
+    assert!(found("mira.weber@example.com", false).is_empty());
+    assert_eq!(found("DIVISION BY ZERO", true).len(), 1);
+    let [(place, _)] = &found("from customers", true)[..] else { panic!("{:?}", found("from customers", true)) };
+    assert_eq!(*place, console::documents::Place::Command);
+}

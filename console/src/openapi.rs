@@ -7,7 +7,9 @@ use utoipa::openapi::security::{
 };
 use utoipa::openapi::{ContentBuilder, OpenApi as Document, Ref, RefOr, ResponseBuilder};
 
-use crate::api::{accounts, certificates, digest, evidence, grants, people, requests, sessions, ssh_keys, system};
+use crate::api::{
+    accounts, certificates, digest, evidence, grants, people, requests, search, sessions, ssh_keys, system,
+};
 use crate::page;
 use crate::problem::Problem;
 use crate::routes::{Guard, inventory};
@@ -41,6 +43,7 @@ use crate::routes::{Guard, inventory};
         ssh_keys::bind,
         ssh_keys::revoke,
         sessions::list,
+        search::search,
         sessions::show,
         sessions::end,
         sessions::recording,

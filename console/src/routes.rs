@@ -9,6 +9,7 @@ use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use workflows::Workflows;
 use workflows::clock::Timestamp;
@@ -17,12 +18,15 @@ use workflows::policy::Policy;
 use workflows::target::TargetName;
 
 pub use crate::api::accounts::Proof;
-use crate::api::{accounts, certificates, digest, evidence, grants, people, requests, sessions, ssh_keys, system};
+use crate::api::{
+    accounts, certificates, digest, evidence, grants, people, requests, search, sessions, ssh_keys, system,
+};
 use crate::documents::{Explanation, Gateway};
 use crate::gauges::Gauges;
 use crate::page;
 use crate::page::browser::Browser;
 use crate::problem::Problem;
+use crate::search::Look;
 
 /// Says what `person` would meet with a text at a target, by this policy at this moment. The composition root gives it,
 /// because reading SQL is the gateway's work and the two crates do not know each other. It may block.
@@ -73,6 +77,8 @@ pub(crate) struct App {
     pub(crate) ssh: Option<Gateway>,
     pub(crate) explain: Option<Explain>,
     pub(crate) proof: Option<Prove>,
+    pub(crate) search: Option<Look>,
+    pub(crate) searches: Arc<Semaphore>,
     pub(crate) certify: Option<Arc<dyn Certify>>,
     pub(crate) stop: CancellationToken,
 }
@@ -142,6 +148,7 @@ fn table() -> Vec<Row> {
         row("POST", "/v1/ssh-keys", Person, post(ssh_keys::bind)),
         row("POST", "/v1/ssh-keys/{id}/revoke", Person, post(ssh_keys::revoke)),
         row("GET", "/v1/sessions", Person, get(sessions::list)),
+        row("GET", "/v1/sessions/search", Person, get(search::search)),
         row("GET", "/v1/sessions/{id}", Person, get(sessions::show)),
         row("POST", "/v1/sessions/{id}/end", Person, post(sessions::end)),
         row("GET", "/v1/sessions/{id}/recording", Person, get(sessions::recording)),

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use workflows::Workflows;
 use workflows::clock::Timestamp;
-use workflows::engine::{AuditError, FindError};
+use workflows::engine::{AuditError, FindError, Wanted};
 use workflows::id::SessionId;
 use workflows::identity::Authenticated;
 use workflows::policy::MayAsk;
+use workflows::session::Session;
 use workflows::target::Protocol;
 
 use crate::documents::{AuditEntry, AuditPage, Grant, Moment, Offer, Target};
@@ -49,6 +50,16 @@ pub(crate) async fn recording(
     id: SessionId,
 ) -> Result<PathBuf, FindError> {
     workflows.recording(who, id).await
+}
+
+/// The recordings that `who` may read.
+pub(crate) async fn recordings(
+    workflows: &Workflows,
+    who: &Authenticated,
+    wanted: &Wanted,
+    limit: u32,
+) -> Result<Vec<(Session, PathBuf)>, FindError> {
+    workflows.recordings(who, wanted, limit).await
 }
 
 /// Entries from `from` on, oldest first, at most `limit`, with the heads that were signed among them.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 use workflows::Workflows;
@@ -17,6 +18,10 @@ use crate::documents::Gateway;
 use crate::gauges::Gauges;
 use crate::page::browser::Browser;
 use crate::routes::{App, Certify, Explain, Prove, router};
+use crate::search::Look;
+
+/// So many searches read recordings at the same time.
+const SEARCHES: usize = 1;
 
 /// Why the API cannot listen.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +58,7 @@ pub struct Console {
     ssh: Option<Gateway>,
     explain: Option<Explain>,
     proof: Option<Prove>,
+    search: Option<Look>,
     certify: Option<Arc<dyn Certify>>,
     hooks: Router,
 }
@@ -73,8 +79,8 @@ impl Console {
         let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
         let at = listener.local_addr().map_err(failed)?;
         let (browser, hooks) = (Browser::of(&config), Router::new());
-        let (postgres, ssh, explain, proof, certify) = (None, None, None, None, None);
-        Ok(Self { listener, at, workflows, gauges, browser, postgres, ssh, explain, proof, certify, hooks })
+        let (postgres, ssh, explain, proof, search, certify) = (None, None, None, None, None, None);
+        Ok(Self { listener, at, workflows, gauges, browser, postgres, ssh, explain, proof, search, certify, hooks })
     }
 
     /// Says where the gateway for PostgreSQL listens, so that `countersign connect` finds it.
@@ -105,6 +111,13 @@ impl Console {
         self
     }
 
+    /// Gives it what looks through recordings.
+    #[must_use]
+    pub fn with_search(mut self, search: Look) -> Self {
+        self.search = Some(search);
+        self
+    }
+
     /// Gives it what linking an account begins with.
     #[must_use]
     pub fn with_proof(mut self, proof: Prove) -> Self {
@@ -127,8 +140,21 @@ impl Console {
     /// Serves until it is told to stop. Long polls are answered then; other calls are finished first.
     pub async fn run(self, stop: CancellationToken) -> Result<(), RunError> {
         info!(console.at = %self.at, "the API listens on {}", self.at);
-        let Self { listener, workflows, gauges, browser, postgres, ssh, explain, proof, certify, hooks, .. } = self;
-        let app = App { workflows, gauges, browser, postgres, ssh, explain, proof, certify, stop: stop.clone() };
+        let Self { listener, workflows, gauges, browser, postgres, ssh, .. } = self;
+        let Self { explain, proof, search, certify, hooks, .. } = self;
+        let app = App {
+            workflows,
+            gauges,
+            browser,
+            postgres,
+            ssh,
+            explain,
+            proof,
+            search,
+            searches: Arc::new(Semaphore::new(SEARCHES)),
+            certify,
+            stop: stop.clone(),
+        };
         axum::serve(Door::new(listener), router(app).merge(hooks))
             .with_graceful_shutdown(stop.cancelled_owned())
             .await

@@ -83,7 +83,7 @@ async fn nobody_gets_anything_from_a_guarded_route() {
     ];
     for case in CASES.iter().filter(|case| !case.other.is_open()) {
         let kind = if case.path.starts_with("/v1/") { "application/problem+json" } else { "text/html" };
-        let path = case.path.replace("{id}", &format!("{}_01JD8Z0000000000000000000A", case.id));
+        let path = case.at(&format!("{}_01JD8Z0000000000000000000A", case.id));
         for headers in wrong {
             let (status, answer) = world.call(case.method, &path, headers, case.body).await;
             assert_eq!(status, 401, "{} {path} with {headers:?}\n{answer}", case.method);
@@ -137,7 +137,7 @@ async fn another_person_learns_and_changes_nothing() {
     let world = World::start().await;
     let before = world.snapshot().await;
     for case in CASES {
-        let path = case.path.replace("{id}", &world.id_of_ada(case.id));
+        let path = case.at(&world.id_of_ada(case.id));
         let (status, answer) = world.call_as("mallory", case.method, &path, case.body).await;
         let expected = match case.other {
             Other::Open | Other::OwnOnly => 200,
@@ -157,7 +157,7 @@ async fn another_person_learns_and_changes_nothing() {
 async fn no_answer_carries_a_token_or_a_password() {
     let world = World::start().await;
     for case in CASES.iter().filter(|case| case.method == "GET") {
-        let path = case.path.replace("{id}", &world.id_of_ada(case.id));
+        let path = case.at(&world.id_of_ada(case.id));
         for who in ["ada", "grace"] {
             let (_, answer) = world.call_as(who, "GET", &path, "").await;
             for secret in ["CANARY", "env:", "10.0.0.5", &world.token("ada"), &world.token("grace")] {
@@ -172,7 +172,7 @@ async fn no_answer_carries_a_token_or_a_password() {
 async fn the_owner_sees_their_own() {
     let world = World::start().await;
     for case in CASES.iter().filter(|case| case.method == "GET" && case.path != "/v1/audit") {
-        let path = case.path.replace("{id}", &world.id_of_ada(case.id));
+        let path = case.at(&world.id_of_ada(case.id));
         let (status, answer) = world.call_as("ada", "GET", &path, "").await;
         assert_eq!(status, 200, "{path}\n{answer}");
     }

@@ -13,7 +13,7 @@ pub use args::{
     ManifestArgs, OutputArgs, PersonArgs, RequestArgs, RequestsArgs, RequestsCommand, ServeArgs, SlackCommand,
     SshKeyAddArgs, SshKeyCommand, TokenCommand, TokenNewArgs, VerifyArgs,
 };
-pub use sessions::{ExportArgs, FileArgs, ReplayArgs, SessionArgs, SessionsArgs, SessionsCommand};
+pub use sessions::{ExportArgs, FileArgs, ReplayArgs, SearchArgs, SessionArgs, SessionsArgs, SessionsCommand};
 
 /// Just-in-time access to production: ask, agree, connect, countersign.
 #[derive(Debug, Parser)]
@@ -138,6 +138,7 @@ pub enum Command {
   countersign sessions --all
   countersign sessions replay ses_4XK29QPA --speed 4
   countersign sessions replay ses_4XK29QPA --text
+  countersign sessions search 'rm -rf' --since 7d
   countersign sessions end ses_4XK29QPA --because 'looks wrong'")]
     Sessions(SessionsArgs),
     /// Your people's week: who had access to what, what was odd, what to take away

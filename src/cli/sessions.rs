@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use console::documents::Place;
+use workflows::target::TargetName;
 
 use super::BecauseArgs;
 
@@ -39,6 +41,15 @@ pub enum SessionsCommand {
   countersign sessions replay ses_4XK29QPA --at 12m30s
   countersign sessions replay ./ses.csr --text         a file from `sessions export`")]
     Replay(ReplayArgs),
+    /// Find a text in recordings: in commands, in what was seen, in what was typed
+    #[command(after_help = "Examples:
+  countersign sessions search 'DROP TABLE'
+  countersign sessions search --in output --target web-1 --since 7d 'Permission denied'
+  countersign sessions search --by ada@example.com --since 2026-11-01 -i invoice
+  countersign sessions replay ses_4XK29QPA --at 12m30s     where it was found
+
+Exit codes: 0 found, 1 not found or failed, 2 wrong use.")]
+    Search(SearchArgs),
     /// End a session at once; its grant stays
     #[command(after_help = "Example:
   countersign sessions end ses_4XK29QPA --because 'looks wrong'")]
@@ -103,6 +114,37 @@ pub struct ReplayArgs {
     #[arg(long, requires = "text")]
     pub input: bool,
     /// The age identity that opens sealed recordings
+    #[arg(long, value_name = "FILE")]
+    pub identity: Option<PathBuf>,
+}
+
+/// `sessions search`.
+#[derive(Debug, Args)]
+pub struct SearchArgs {
+    /// The text, as it is written; within one line
+    pub text: String,
+    /// Only in: command, output, typed or note
+    #[arg(long = "in", value_name = "PLACE")]
+    pub place: Option<Place>,
+    /// Large and small letters are the same
+    #[arg(long, short)]
+    pub ignore_case: bool,
+    /// Only at this target
+    #[arg(long)]
+    pub target: Option<TargetName>,
+    /// Only of this person
+    #[arg(long = "by", value_name = "PERSON")]
+    pub person: Option<String>,
+    /// Not before: a date, a date and time, or so long ago (7d)
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// Not after
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+    /// At most so many lines
+    #[arg(long, value_name = "COUNT", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub limit: u32,
+    /// The age identity that opens sealed recordings; they are fetched and looked through here
     #[arg(long, value_name = "FILE")]
     pub identity: Option<PathBuf>,
 }

@@ -14,6 +14,7 @@ mod grants;
 mod keys;
 mod recordings;
 mod requests;
+mod search;
 mod serve;
 mod sessions;
 mod ssh;
@@ -114,6 +115,7 @@ pub async fn run(cli: Cli, screen: &Screen) -> Result<ExitCode, Failure> {
         Command::Sessions(args) => match args.command {
             Some(SessionsCommand::Show(args)) => sessions::show(&desk, args).await?,
             Some(SessionsCommand::File(args)) => files::get(&desk, args).await?,
+            Some(SessionsCommand::Search(args)) => return search::run(&desk, args).await,
             Some(SessionsCommand::End(args)) => sessions::end(&desk, args).await?,
             Some(SessionsCommand::Replay(args)) => recordings::replay(&desk, args).await?,
             Some(SessionsCommand::Export(args)) => recordings::export(&desk, args).await?,

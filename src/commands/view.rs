@@ -1,11 +1,11 @@
 //! How requests, grants and sessions look to people.
 
-use console::documents::{Asked, Ended, Grant, Quorum, Request, Session, State, Subject, Vote};
+use console::documents::{Asked, Ended, Grant, Hit, Quorum, Request, Session, State, Subject, Vote};
 
 use super::files::Kept;
 use crate::ids::short;
 use crate::plain;
-use crate::replay::Held;
+use crate::replay::{Held, moment};
 use crate::screen::Screen;
 
 /// What is asked for, in a few words.
@@ -207,6 +207,22 @@ pub(super) fn holds(screen: &Screen, held: &[Held]) -> String {
         vec![number.to_string(), at.clone(), operation.to_string(), command.clone(), rule.clone(), outcome.clone()]
     };
     screen.table(&["HELD", "AT", "OP", "COMMAND", "RULE", "OUTCOME"], held.iter().map(row).collect())
+}
+
+/// A table of lines that were found.
+pub(super) fn hits(screen: &Screen, hits: &[Hit]) -> String {
+    let row = |hit: &Hit| {
+        vec![
+            short(&hit.session),
+            hit.by.name.clone(),
+            hit.target.clone(),
+            screen.when(hit.at.0),
+            moment::shown(hit.offset),
+            hit.place.as_str().to_owned(),
+            hit.line.clone(),
+        ]
+    };
+    screen.table(&["SESSION", "BY", "TARGET", "WHEN", "AT", "IN", "LINE"], hits.iter().map(row).collect())
 }
 
 /// A session with its counts.

@@ -2,6 +2,7 @@
 
 pub mod cast;
 mod film;
+pub mod find;
 mod grid;
 mod lines;
 pub mod moment;

@@ -7,12 +7,15 @@ mod exec;
 mod files;
 mod guard;
 mod hostile;
+mod kept;
 mod keys;
 mod promises;
 mod proofs;
+mod recordings;
 mod repeat;
 mod sudo;
 mod targets;
+mod typed;
 mod watched;
 mod ways;
 

@@ -7,6 +7,7 @@ pub(crate) mod evidence;
 pub(crate) mod grants;
 pub(crate) mod people;
 pub(crate) mod requests;
+pub(crate) mod search;
 pub(crate) mod sessions;
 pub(crate) mod ssh_keys;
 pub(crate) mod system;

@@ -9,6 +9,7 @@ mod evidence;
 mod grant;
 mod people;
 mod request;
+mod search;
 mod session;
 mod ssh_key;
 mod words;
@@ -31,6 +32,7 @@ pub use people::{Person, Token, TokenList, WhoAmI};
 pub use request::{
     AccessBody, ApproveBody, Asked, BecauseBody, Quorum, Request, RequestList, State, Subject, Terms, Vote,
 };
+pub use search::{Hit, Place, SearchResult, Unread};
 pub use session::{Session, SessionEnd, SessionList, Totals};
 pub use ssh_key::{BindBody, BoundKey, SshKey, SshKeyList};
 pub use words::{hours, short};

@@ -40,6 +40,14 @@ pub(crate) struct Case {
     pub(crate) other: Other,
 }
 
+impl Case {
+    /// The path to call, with an id of this kind and with what a query must have.
+    pub(crate) fn at(&self, id: &str) -> String {
+        let query = if self.path.ends_with("/search") { "?text=INC" } else { "" };
+        self.path.replace("{id}", id) + query
+    }
+}
+
 const fn case(method: &'static str, path: &'static str, id: &'static str, body: &'static str, other: Other) -> Case {
     Case { method, path, id, body, other }
 }
@@ -47,7 +55,7 @@ const fn case(method: &'static str, path: &'static str, id: &'static str, body: 
 const WHY: &str = r#"{"because": "INC-42"}"#;
 
 /// One line a route.
-pub(crate) const CASES: [Case; 39] = [
+pub(crate) const CASES: [Case; 40] = [
     case("GET", "/healthz", "", "", Other::Open),
     case("GET", "/openapi.json", "", "", Other::Open),
     case("GET", "/metrics", "", "", Other::Open),
@@ -92,6 +100,7 @@ pub(crate) const CASES: [Case; 39] = [
     ),
     case("POST", "/v1/ssh-keys/{id}/revoke", "key", "", Other::Missing),
     case("GET", "/v1/sessions", "", "", Other::OwnOnly),
+    case("GET", "/v1/sessions/search", "", "", Other::OwnOnly),
     case("GET", "/v1/sessions/{id}", "ses", "", Other::Missing),
     case("POST", "/v1/sessions/{id}/end", "ses", WHY, Other::Missing),
     case("GET", "/v1/sessions/{id}/recording", "ses", "", Other::Missing),

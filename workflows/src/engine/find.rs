@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::Workflows;
+use crate::clock::Timestamp;
 use crate::grant::Grant;
 use crate::id::{GrantId, RequestId, SessionId};
 use crate::identity::{Authenticated, Identity};
@@ -12,7 +13,7 @@ use crate::policy::{MayAsk, Policy};
 use crate::request::Request;
 use crate::session::Session;
 use crate::store::{StoreError, grants, requests, sessions};
-use crate::target::Target;
+use crate::target::{Target, TargetName};
 use crate::told::{Fault, Told};
 
 /// Which part of a list.
@@ -22,6 +23,21 @@ pub struct Filter {
     pub open_only: bool,
     /// At most this many, the newest; at most 1,000.
     pub limit: u32,
+}
+
+/// Which recordings are wanted; what is left out is any.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    /// Of sessions at this target.
+    pub target: Option<TargetName>,
+    /// Of this person, by name.
+    pub by: Option<String>,
+    /// Of sessions that had not ended by then.
+    pub since: Option<Timestamp>,
+    /// Of sessions that had begun by then.
+    pub until: Option<Timestamp>,
+    /// Behind this session in the list, which has the newest first.
+    pub behind: Option<SessionId>,
 }
 
 /// What somebody may ask for, and holds, at one target.
@@ -144,6 +160,45 @@ impl Workflows {
         let session = self.show_session(who, id).await?;
         self.note_look(who.identity(), "look at recording", &id.to_string()).await?;
         Ok(self.inner.recordings.config.path.join(session.recording))
+    }
+
+    /// The recordings that somebody may read, newest session first, at most `limit`: those that [`Self::recording`] gives
+    /// them one by one. That they are searched is evidence.
+    pub async fn recordings(
+        &self,
+        who: &Authenticated,
+        wanted: &Wanted,
+        limit: u32,
+    ) -> Result<Vec<(Session, PathBuf)>, FindError> {
+        let behind = match wanted.behind {
+            Some(id) => Some((self.show_session(who, id).await?.from, id)),
+            None => None,
+        };
+        let oversees = self.policy().oversees(&who.identity().name, self.now());
+        let chosen = sessions::Chosen {
+            behind,
+            by: (!oversees).then_some(who.identity().id),
+            name: wanted.by.as_deref().unwrap_or_default(),
+            target: wanted.target.as_ref().map_or("", TargetName::as_str),
+            since: wanted.since.unwrap_or(Timestamp::from_micros(i64::MIN)),
+            until: wanted.until.unwrap_or(Timestamp::from_micros(i64::MAX)),
+        };
+        let rows = sessions::some(self.db(), &chosen, i64::from(limit.clamp(1, 1_000))).await?;
+        self.note_look(who.identity(), "search recordings", wanted.by.as_deref().unwrap_or("everybody")).await?;
+        let folder = &self.inner.recordings.config.path;
+        let placed = |row: Session| {
+            let path = folder.join(&row.recording);
+            (row, path)
+        };
+        Ok(rows.into_iter().map(placed).collect())
+    }
+
+    /// Notes that something of these sessions' recordings is shown to somebody.
+    pub async fn note_looks(&self, who: &Authenticated, of: &[SessionId]) -> Result<(), FindError> {
+        for id in of {
+            self.note_look(who.identity(), "look at recording", &id.to_string()).await?;
+        }
+        Ok(())
     }
 
     /// What somebody may ask for, and holds.

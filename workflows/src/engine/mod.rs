@@ -29,7 +29,7 @@ pub use certify::{Certified, CertifyError};
 pub use chat::{BegunLink, LinkError, OpenLink};
 pub use digests::{DigestError, GivenDigest, REVIEW_WITHIN};
 pub use evidence::{AuditError, AuditPage};
-pub use find::{Filter, FindError, TargetView};
+pub use find::{Filter, FindError, TargetView, Wanted};
 pub use grants::RevokeError;
 pub use live::{Admission, Life, LiveSession};
 pub use people::{AuthenticateError, IssueError, Issued, SuspendError, TokenView};

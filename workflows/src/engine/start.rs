@@ -76,7 +76,7 @@ pub struct RecordingsConfig {
     /// Public keys (`age1…`); with one or more, recordings are encrypted and only their owners can read them.
     #[serde(default)]
     pub recipients: Vec<String>,
-    /// Where the private key lies with which this process may play recordings: `env:NAME` or `file:PATH`.
+    /// Where the private key lies with which this process may search sealed recordings: `env:NAME` or `file:PATH`.
     #[serde(default)]
     pub identity: Option<SecretRef>,
     /// How many bytes of each operation's result are kept. Default 1 MiB. Of a terminal everything is.

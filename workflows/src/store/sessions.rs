@@ -3,7 +3,7 @@
 use super::db::{Db, Row, StoreError, Tx, args, statements};
 use super::json;
 use crate::clock::Timestamp;
-use crate::id::{NodeId, SessionId};
+use crate::id::{IdentityId, NodeId, SessionId};
 use crate::identity::Identity;
 use crate::session::{Ending, Session, Totals};
 
@@ -18,6 +18,12 @@ statements! {
     OPEN = "SELECT s.id, s.identity, i.name, s.grant_id, s.target, s.access, s.client, s.application, s.begins, s.ended, \
             s.ending, s.totals, s.recording, s.uninspected FROM sessions s JOIN identities i ON i.id = s.identity \
             WHERE s.ended IS NULL ORDER BY s.begins DESC LIMIT $1";
+    /// Sessions behind one in the list, of one identity, to one target, of one name: an empty text is anybody, anything.
+    SOME = "SELECT s.id, s.identity, i.name, s.grant_id, s.target, s.access, s.client, s.application, s.begins, s.ended, \
+            s.ending, s.totals, s.recording, s.uninspected FROM sessions s JOIN identities i ON i.id = s.identity \
+            WHERE (s.begins < $1 OR (s.begins = $1 AND s.id < $2)) AND ($3 = '' OR s.identity = $3) \
+            AND ($4 = '' OR s.target = $4) AND ($5 = '' OR i.name = $5) AND s.begins <= $6 \
+            AND (s.ended IS NULL OR s.ended >= $7) ORDER BY s.begins DESC, s.id DESC LIMIT $8";
     END = "UPDATE sessions SET ended = $2, ending = $3, totals = $4, uninspected = $5 WHERE id = $1 AND ended IS NULL";
     END_ABANDONED = "UPDATE sessions SET ended = $2, ending = $3, totals = $4, uninspected = $5 \
                      WHERE id = $1 AND ending = $6";
@@ -78,6 +84,31 @@ pub(crate) async fn find(db: &Db, id: SessionId) -> Result<Option<Session>, Stor
 /// The latest sessions, newest first; only live ones with `open`.
 pub(crate) async fn latest(db: &Db, open: bool, limit: i64) -> Result<Vec<Session>, StoreError> {
     db.all(if open { OPEN } else { LATEST }, args![limit]).await?.iter().map(session).collect()
+}
+
+/// Which sessions.
+#[derive(Clone, Debug)]
+pub(crate) struct Chosen<'a> {
+    /// Behind this one in the list, which has the newest first.
+    pub(crate) behind: Option<(Timestamp, SessionId)>,
+    pub(crate) by: Option<IdentityId>,
+    pub(crate) name: &'a str,
+    pub(crate) target: &'a str,
+    /// That went on at some time between these.
+    pub(crate) since: Timestamp,
+    pub(crate) until: Timestamp,
+}
+
+/// Some sessions, newest first.
+pub(crate) async fn some(db: &Db, some: &Chosen<'_>, limit: i64) -> Result<Vec<Session>, StoreError> {
+    let (from, id) = some.behind.map_or((i64::MAX, String::new()), |(from, id)| (from.micros(), id.to_string()));
+    let by = some.by.map(|by| by.to_string()).unwrap_or_default();
+    let (since, until) = (some.since.micros(), some.until.micros());
+    db.all(SOME, args![from, id, by, some.target, some.name, until, since, limit])
+        .await?
+        .iter()
+        .map(session)
+        .collect()
 }
 
 /// Ends a session; false where it had ended already.

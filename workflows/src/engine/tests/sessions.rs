@@ -1,6 +1,7 @@
 use super::world::*;
 use crate::clock::Span;
-use crate::engine::{AdmitError, SpendError};
+use crate::engine::{AdmitError, SpendError, Wanted};
+use crate::identity::Authenticated;
 use crate::operation::Fingerprint;
 use crate::session::{Ending, Totals};
 use crate::target::Access;
@@ -284,5 +285,44 @@ both! {
         let (request, _) = world.held(&session).await;
         world.workflows.end(session, Ending::Left, Totals::default()).await;
         assert_eq!(world.workflows.show_request(&ada, request.id).await.unwrap().state.as_str(), "withdrawn");
+    }
+
+    fn recordings_are_listed_for_who_may_read_them_and_page_by_page(world) {
+        let ada = world.person("ada").await;
+        world.granted(&ada).await;
+        let mut all = Vec::new();
+        for _session in 0..3 {
+            let session = world.session(&ada).await;
+            all.insert(0, session.id());
+            world.workflows.end(session, Ending::Left, Totals::default()).await;
+        }
+        // At one moment, their ids alone say which is behind which.
+        all.sort_by(|one, other| other.cmp(one));
+        let audrey = world.person("audrey").await;
+        let list = async |who: &Authenticated, wanted: Wanted, limit: u32| {
+            let found = world.workflows.recordings(who, &wanted, limit).await.unwrap();
+            assert!(found.iter().all(|(_, path)| path.is_file()), "{found:?}");
+            found.into_iter().map(|(session, _)| session.id).collect::<Vec<_>>()
+        };
+        assert_eq!(list(&ada, Wanted::default(), 10).await, all);
+        assert_eq!(list(&audrey, Wanted::default(), 2).await, all[..2]);
+        assert_eq!(list(&audrey, Wanted { behind: Some(all[1]), ..Wanted::default() }, 10).await, all[2..]);
+        let alan = world.person("alan").await;
+        assert!(list(&alan, Wanted::default(), 10).await.is_empty());
+        let stranger = world.workflows.recordings(&alan, &Wanted { behind: Some(all[0]), ..Wanted::default() }, 10).await;
+        assert!(stranger.is_err(), "nobody learns that there is such a session");
+        let now = world.clock.now();
+        world.hand.advance(Span::hours(1));
+        let later = Some(now.plus(Span::minutes(1)));
+        for (wanted, count) in [
+            (Wanted { by: Some("ada".to_owned()), ..Wanted::default() }, 3),
+            (Wanted { by: Some("alan".to_owned()), ..Wanted::default() }, 0),
+            (Wanted { target: Some("orders-prod".parse().unwrap()), ..Wanted::default() }, 3),
+            (Wanted { target: Some("web-1".parse().unwrap()), ..Wanted::default() }, 0),
+            (Wanted { since: later, ..Wanted::default() }, 0),
+            (Wanted { until: later, ..Wanted::default() }, 3),
+        ] {
+            assert_eq!(list(&audrey, wanted.clone(), 10).await.len(), count, "{wanted:?}");
+        }
     }
 }
