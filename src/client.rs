@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use console::Problem;
 use console::documents::{
-    AuditPage, BindBody, BoundKey, Certificate, CertificateBody, Grant, GrantList, Request, RequestList, SearchResult,
-    Session, SessionList, SshKey, SshKeyList, Target, TargetList, Token, TokenList, WhoAmI,
+    AuditPage, BindBody, BoundKey, Certificate, CertificateBody, Grant, GrantList, Request, RequestList,
+    SearchResult, Session, SessionList, SshKey, SshKeyList, Target, TargetList, Token, TokenList, WhoAmI,
 };
 use reqwest::{Method, RequestBuilder, Response, Url};
 use serde::Serialize;
