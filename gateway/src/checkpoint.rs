@@ -20,7 +20,7 @@ use crate::seams::{Classified, LiveSession, Scope};
 
 mod hold;
 
-pub(crate) use hold::{Asking, Begun, Beside, ask, give_up, settle, wait};
+pub(crate) use hold::{Asking, Begun, Beside, ask, give_up, not_asked, settle, wait};
 
 /// How many verdicts a session remembers. A session that sends more different texts than this is judged anew.
 const REMEMBERED: usize = 256;
@@ -78,11 +78,6 @@ impl<T> Waiting<T> {
     /// Whether the conversation goes on while it waits.
     pub(crate) fn goes_on<D: Dialect<Turn = T>>(&self, dialect: &D) -> bool {
         dialect.goes_on(&self.turn)
-    }
-
-    /// What becomes of it where too many wait already.
-    pub(crate) fn too_many(self) -> Decision<T> {
-        hold::refuse(self, "53400", "too many wait for people in this session already", None)
     }
 }
 

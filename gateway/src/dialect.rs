@@ -159,7 +159,7 @@ pub(crate) trait Dialect {
 
     /// Whether nobody waits any more for a turn beside which the conversation went on. A next turn, if only an empty one, follows when
     /// that changes.
-    fn is_given_up(&self, _turn: &Self::Turn) -> bool {
+    fn is_given_up(&mut self, _turn: &Self::Turn) -> bool {
         false
     }
 

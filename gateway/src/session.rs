@@ -229,7 +229,7 @@ async fn judge<D: Dialect>(
     let decision = if !waiting.goes_on(dialect) {
         Box::pin(checkpoint::wait(dialect, waiting, session, (book, asking), workflows)).await?
     } else if !beside.has_room() {
-        waiting.too_many()
+        checkpoint::not_asked(waiting, "too many wait for people in this session already", session, book)?
     } else {
         match Box::pin(checkpoint::ask(dialect, waiting, session, (book, asking), workflows)).await? {
             Begun::Decided(decision) => decision,

@@ -29,7 +29,7 @@ pub enum Asked {
         /// Part of the socket's path.
         name: String,
         /// Whether there is no guard, whose end would be the end of the relay.
-        lone: bool,
+        only_sudo: bool,
     },
     /// Become a program that knows where a sudo below it asks, and stop nothing.
     Named {
@@ -108,7 +108,7 @@ fn key_file() -> Result<VerifyingKey, Wrong> {
 fn options(words: &[OsString], fixed: Option<fn() -> Result<VerifyingKey, Wrong>>) -> Result<Asked, Wrong> {
     let (mut session, mut key, mut socket, mut folder, mut line) = (None, None, None, None, None);
     let mut silence = Duration::from_secs(15);
-    let mut lone = false;
+    let mut only_sudo = false;
     let mut words = words.iter();
     let mut command: Vec<OsString> = Vec::new();
     while let Some(word) = words.next() {
@@ -124,7 +124,7 @@ fn options(words: &[OsString], fixed: Option<fn() -> Result<VerifyingKey, Wrong>
             Some("--line") => line = Some(STANDARD.decode(value.as_bytes()).map_err(|_| Wrong::Usage)?),
             Some("--relay") => folder = Some(PathBuf::from(value)),
             // A login whose shell is the guard is guarded, whatever is asked.
-            Some("--only") if value == "sudo" && fixed.is_none() => lone = true,
+            Some("--only") if value == "sudo" && fixed.is_none() => only_sudo = true,
             Some("--silence") => silence = Duration::from_secs(seconds(value)?),
             _ => return Err(Wrong::Usage),
         }
@@ -135,14 +135,14 @@ fn options(words: &[OsString], fixed: Option<fn() -> Result<VerifyingKey, Wrong>
         return Err(Wrong::Name);
     }
     if let Some(folder) = folder {
-        return Ok(Asked::Relay { folder, name: session, lone });
+        return Ok(Asked::Relay { folder, name: session, only_sudo });
     }
     let program = command.first().map(PathBuf::from).ok_or(Wrong::Usage)?;
     if let Some(line) = line {
         command.extend([OsString::from("-c"), OsString::from_vec(line)]);
     }
     let socket = socket.ok_or(Wrong::Usage)?;
-    if lone {
+    if only_sudo {
         return Ok(Asked::Named { session, socket, argv: command });
     }
     let key = match fixed {
@@ -181,7 +181,7 @@ mod tests {
         let line = STANDARD.encode("echo 'a b'");
         let words = ["guard", "--only", "sudo", "--session", "s", "--socket", "/s", "--line", &line, "--", "/bin/sh"];
         let Ok(Asked::Named { argv, .. }) = read_words(&words) else { panic!("a session that only sudo asks for") };
-        assert_eq!(argv, ["/bin/sh", "-c", "a b"]);
+        assert_eq!(argv, ["/bin/sh", "-c", "echo 'a b'"]);
         let words = ["guard", "--session", "s", "--key", &key, "--socket", "/s", "--line", &line, "--", "/bin/sh"];
         let Ok(Asked::Session(options)) = read_words(&words) else { panic!("a session") };
         assert_eq!(options.argv, ["/bin/sh", "-c", "echo 'a b'"]);

@@ -44,7 +44,7 @@ pub use {
 pub fn main(args: &[std::ffi::OsString]) -> u8 {
     let outcome = match read(args) {
         Ok(Asked::Session(options)) => run(&options),
-        Ok(Asked::Relay { folder, name, lone }) => relay(&folder, &name, lone).map(|()| 0),
+        Ok(Asked::Relay { folder, name, only_sudo }) => relay(&folder, &name, only_sudo).map(|()| 0),
         Ok(Asked::Named { session, socket, argv }) => Err(named(&session, &socket, &argv)),
         Err(wrong) => {
             eprintln!("countersign: {wrong}");

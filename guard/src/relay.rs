@@ -21,8 +21,9 @@ const CONNECTIONS: usize = 16;
 
 /// Makes the socket, tells its path on standard output as one line, and carries frames until either side ends.
 ///
-/// The first connection is the guard's: when it ends, so does everything. Unless it is alone, for a session without a guard.
-pub fn relay(folder: &Path, name: &str, lone: bool) -> Result<(), Failed> {
+/// The first connection is the guard's: when it ends, so does everything. `only_sudo`: there is no guard, and every connection
+/// is a sudo's.
+pub fn relay(folder: &Path, name: &str, only_sudo: bool) -> Result<(), Failed> {
     let step = |words| move |error: io::Error| Failed::Step(words, error);
     sys::become_unreachable().map_err(step("the relay cannot shut itself off"))?;
     let socket = Socket::make(folder, name).map_err(step("the socket cannot be made"))?;
@@ -30,7 +31,7 @@ pub fn relay(folder: &Path, name: &str, lone: bool) -> Result<(), Failed> {
     let line = format!("countersign-guard 1 {}\n", socket.path.display());
     out.write_all(line.as_bytes()).and_then(|()| out.flush()).map_err(step("the gateway is gone"))?;
     let mut relay =
-        Relay { guard: None, lone, others: HashMap::new(), next: 0, asked: HashMap::new(), arrived: Vec::new() };
+        Relay { guard: None, only_sudo, others: HashMap::new(), next: 0, asked: HashMap::new(), arrived: Vec::new() };
     relay.carry(&socket.listener).map_err(step("the connection ended"))
 }
 
@@ -63,7 +64,7 @@ impl Drop for Socket {
 
 struct Relay {
     guard: Option<u64>,
-    lone: bool,
+    only_sudo: bool,
     others: HashMap<u64, Link>,
     next: u64,
     /// Who asked what.
@@ -105,7 +106,7 @@ impl Relay {
     fn add(&mut self, stream: UnixStream) -> io::Result<()> {
         if self.others.len() < CONNECTIONS {
             self.others.insert(self.next, Link::new(stream)?);
-            if !self.lone {
+            if !self.only_sudo {
                 self.guard.get_or_insert(self.next);
             }
             self.next += 1;
@@ -120,6 +121,9 @@ impl Relay {
         self.arrived.extend_from_slice(piece.get(..count).unwrap_or_default());
         while let Some((frame, length)) = Frame::decode(&self.arrived).map_err(io::Error::other)? {
             self.arrived.drain(..length);
+            if self.only_sudo && matches!(frame, Frame::End(_)) {
+                return Ok(false);
+            }
             let to = match &frame {
                 Frame::Answer(answer) if answer.is_last() => self.asked.remove(&answer.nonce()),
                 Frame::Answer(answer) => self.asked.get(&answer.nonce()).copied(),

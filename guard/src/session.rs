@@ -236,7 +236,10 @@ impl Session {
         let checked = answer.check(&self.key, &self.name, (nonce, asked.fingerprint));
         let checked = checked.map_err(|forged| End::Told(forged.to_string()))?;
         if checked.verdict == Verdict::Hold {
-            self.screen.say(&checked.text);
+            // Without words there is nothing to write: the gateway has shown them itself.
+            if !checked.text.is_empty() {
+                self.screen.say(&checked.text);
+            }
             return Ok(());
         }
         let Some(asked) = self.asked.remove(&nonce) else { return Ok(()) };
@@ -244,7 +247,9 @@ impl Session {
             Verdict::Go => self.go(nonce, asked),
             Verdict::Deny => {
                 self.fail(asked.id, libc::EPERM);
-                self.screen.say(&format!("refused: {}: {}", shown(&asked.program), checked.text));
+                if !checked.text.is_empty() {
+                    self.screen.say(&format!("refused: {}: {}", shown(&asked.program), checked.text));
+                }
                 Ok(())
             }
             Verdict::Hold => Ok(()),

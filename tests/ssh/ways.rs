@@ -90,6 +90,39 @@ async fn a_jump_leads_to_a_target_and_is_judged_like_any_other_way() {
     assert_eq!((out.as_str(), code, victim.exists()), ("", Some(0), false), "{told}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_certificate_for_one_target_leads_to_no_other_by_a_jump() {
+    let host = Host::start().await;
+    trust(&host);
+    host.grant(Span::hours(1)).await;
+    let (_, told, code) = super::certificates::countersign(&host, &["connect", "web-1", "--certificate"]).await;
+    assert_eq!(code, Some(0), "{told}");
+    let folder = host.world.folder.path();
+    let (key, port) = (folder.join("ssh/web-1"), host.world.ready.ssh.expect("SSH is served").port());
+    // No token is at hand: what opens anything is the certificate, which lies beside its key.
+    let config = folder.join("certified.conf");
+    let text = format!(
+        "Host *\n UserKnownHostsFile {known}\n GlobalKnownHostsFile none\n StrictHostKeyChecking yes\n LogLevel ERROR\n \
+         BatchMode yes\n IdentitiesOnly yes\n IdentityFile {key}\n CertificateFile {key}-cert.pub\nHost gate\n \
+         HostName 127.0.0.1\n Port {port}\n User ada+web-1\n HostKeyAlias countersign\n",
+        known = folder.join("authority").display(),
+        key = key.display()
+    );
+    std::fs::write(&config, text).expect("a file");
+    let jump = |to: &str| {
+        let mut ssh = client(&host, &config);
+        ssh.args(["-J", "gate", to, "echo in"]);
+        ended(ssh)
+    };
+    let (out, told, code) = jump("web-1").await;
+    assert_eq!((out.as_str(), code), ("in\n", Some(0)), "{told}");
+    for to in ["web-2", "ada+web-2@web-2", "web-1@web-2"] {
+        let (out, told, code) = jump(to).await;
+        assert!(out.is_empty() && code == Some(255), "{to}: {out} {told}");
+        assert!(!told.contains("you have no access"), "{to}: it got as far as asking for a grant: {told}");
+    }
+}
+
 /// A port through the target, on the client's own input and output.
 async fn port(host: &Host, to: u16) -> Child {
     let mut ssh = host.ssh(&["-o", "LogLevel=INFO", "-W", &format!("127.0.0.1:{to}")], &[]).await;

@@ -124,7 +124,7 @@ pub(crate) async fn ask<D: Dialect>(
     dialect.about(&waiting.turn);
     let Some(text) = shown_text(dialect, &waiting.turn) else {
         let words = "it is too long to be shown to whoever must agree";
-        return Ok(Begun::Decided(refuse(waiting, "42501", words, None)));
+        return Ok(Begun::Decided(not_asked(waiting, words, session, book)?));
     };
     if let Some(told) = dialect.mistake(&waiting.turn).await {
         let mut record = Record::new(session.tape(), book);
@@ -148,7 +148,7 @@ pub(crate) async fn ask<D: Dialect>(
         Err(error) => {
             tracing::warn!(%error, "nobody could be asked");
             let words = format!("nobody could be asked: {}", error.told());
-            return Ok(Begun::Decided(refuse(waiting, "42501", &words, None)));
+            return Ok(Begun::Decided(not_asked(waiting, &words, session, book)?));
         }
     };
     let id = request.id;
@@ -278,7 +278,20 @@ async fn spend<D: Dialect>(
     }
 }
 
-pub(super) fn refuse<T>(waiting: Waiting<T>, code: &'static str, words: &str, id: Option<RequestId>) -> Decision<T> {
+/// Refuses what nobody was asked about, and records that.
+pub(crate) fn not_asked<T>(
+    waiting: Waiting<T>,
+    words: &str,
+    session: &mut LiveSession,
+    book: &mut Book,
+) -> Result<Decision<T>, Stop> {
+    let mut record = Record::new(session.tape(), book);
+    record.settled(waiting.first, "refused", "", words)?;
+    record.not_held();
+    Ok(refuse(waiting, "42501", words, None))
+}
+
+fn refuse<T>(waiting: Waiting<T>, code: &'static str, words: &str, id: Option<RequestId>) -> Decision<T> {
     let told = Told {
         code,
         message: format!("not let through: {words}"),

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use russh::Channel;
-use russh::server::Msg;
+use russh::server::{ChannelOpenHandle, Msg};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 use workflows::engine::Client;
 use workflows::target::Protocol;
 use workflows::told::Told as _;
@@ -28,43 +29,51 @@ const IDLE: Duration = Duration::from_mins(1);
 /// The exit status where nothing was started.
 pub(super) const NOT_STARTED: u32 = 126;
 
-/// Serves a channel to its end. Whatever goes wrong is told on its standard error. `dials` are the places of its connection for whoever
-/// signs in at a target.
-pub(super) async fn serve(channel: Channel<Msg>, who: SignedIn, client: String, shared: Shared, dials: &Semaphore) {
+/// What the channels of a client's connection share, and of those inside it.
+#[derive(Clone)]
+pub(super) struct Connection {
+    pub(super) shared: Shared,
+    /// Where the client is.
+    pub(super) client: String,
+    /// One for each channel that is open.
+    pub(super) places: Arc<Semaphore>,
+    /// One for each that is just signing in at a target.
+    pub(super) dials: Arc<Semaphore>,
+    /// It is gone. A channel that waits for something else does not hear of it otherwise.
+    pub(super) gone: CancellationToken,
+}
+
+/// Serves a channel to its end. Whatever goes wrong is told on its standard error.
+pub(super) async fn serve(channel: Channel<Msg>, who: SignedIn, connection: Connection) {
     let (mut read, write) = channel.split();
     let start = tokio::select! {
-        () = shared.stop.cancelled() => None,
+        () = connection.shared.stop.cancelled() => None,
         read = timeout(IDLE, start::read(&mut read)) => read.ok().flatten(),
     };
     let Some(start) = start else {
         let _gone = timeout(GOODBYE, write.close()).await;
         return;
     };
-    run(Pipe::new(read, write, None), start, who, client, (&shared, dials)).await;
+    run(Pipe::new(read, write, connection.gone.clone(), None), start, who, connection).await;
 }
 
 /// Serves a port that leads through the target. It is open for the client once it is open at the other end.
 pub(super) async fn forward(
-    (channel, port): (Channel<Msg>, Port),
+    (channel, reply): (Channel<Msg>, ChannelOpenHandle),
     to: String,
     who: SignedIn,
-    client: String,
-    shared: (&Shared, &Semaphore),
+    connection: Connection,
 ) {
     let (read, write) = channel.split();
     let start = Start { what: What::Port(to), terminal: None, variables: Vec::new() };
-    run(Pipe::new(read, write, Some(port)), Ok(start), who, client, shared).await;
+    let pipe = Pipe::new(read, write, connection.gone.clone(), Some(Port::new(reply)));
+    run(pipe, Ok(start), who, connection).await;
 }
 
-async fn run(
-    mut pipe: Pipe,
-    start: Result<Start, &'static str>,
-    who: SignedIn,
-    client: String,
-    (shared, dials): (&Shared, &Semaphore),
-) {
+async fn run(mut pipe: Pipe, start: Result<Start, &'static str>, who: SignedIn, connection: Connection) {
+    let shared = &connection.shared;
     let admitted = match start {
-        Ok(start) => Box::pin(admit(&who, &start, client, shared, dials)).await.map(|ways| (start, ways)),
+        Ok(start) => Box::pin(admit(&who, &start, &connection)).await.map(|ways| (start, ways)),
         Err(words) => Err(words.to_owned()),
     };
     match admitted {
@@ -83,11 +92,9 @@ async fn run(
 
 /// A session with a way to its target, or the words with which the client is sent away.
 async fn admit(
-    SignedIn { who, target }: &SignedIn,
+    SignedIn { who, target, .. }: &SignedIn,
     start: &Start,
-    client: String,
-    shared: &Shared,
-    dials: &Semaphore,
+    Connection { shared, client, dials, gone, .. }: &Connection,
 ) -> Result<(LiveSession, Upstream, Ways), String> {
     let workflows = &shared.workflows;
     // A connection may be older than what was revoked meanwhile.
@@ -104,9 +111,15 @@ async fn admit(
         grant: &grant,
         now: u64::try_from(workflows.clock().now().micros() / 1_000_000).unwrap_or_default(),
     };
-    let dialed = {
+    let dialed = async {
         let _place = dials.acquire().await;
         upstream::connect((&target, access), visitor, DIAL).await
+    };
+    let dialed = tokio::select! {
+        biased;
+        () = gone.cancelled() => return Err("the client has left".to_owned()),
+        () = shared.stop.cancelled() => return Err("the gateway stops".to_owned()),
+        dialed = dialed => dialed,
     };
     let upstream = dialed.map_err(|error| {
         tracing::warn!(error = &error as &dyn std::error::Error, target.name = %target.name, "no way to the target");
@@ -118,7 +131,7 @@ async fn admit(
         What::Subsystem(name) => name,
         What::Port(_) => "port",
     };
-    let client = Client { address: client, application: application.to_owned() };
+    let client = Client { address: client.clone(), application: application.to_owned() };
     let session = Box::pin(workflows.begin(admission, client)).await.map_err(|error| error.told())?;
     let ways = Ways::new(session.id().to_string(), &target, access, &shared.guard_key);
     Ok((session, upstream, ways))

@@ -11,12 +11,12 @@ use workflows::secret::Secret;
 use workflows::target::{Protocol, TargetName};
 
 use super::certify::Certifier;
-use super::serve::Shared;
+use super::channel::Connection;
 use super::signin::{self, Named, SignedIn, Unproved};
 use crate::seams::Workflows;
 
-/// How many channels a connection may have at once; OpenSSH's own server has 10.
-const CHANNELS: usize = 64;
+/// The port that a jump leads to.
+const SSH: u32 = 22;
 
 /// How many offers of keys are taken.
 const OFFERS: u32 = 2;
@@ -51,10 +51,15 @@ pub(super) struct Door {
 }
 
 impl Door {
-    pub(super) fn new(shared: &Shared, peer: IpAddr, outside: Option<SignedIn>, news: mpsc::Sender<News>) -> Self {
+    pub(super) fn new(
+        connection: &Connection,
+        peer: IpAddr,
+        outside: Option<SignedIn>,
+        news: mpsc::Sender<News>,
+    ) -> Self {
+        let Connection { shared, places, .. } = connection;
         let (workflows, certifier) = (shared.workflows.clone(), shared.certifier.clone());
-        let places = Arc::new(Semaphore::new(CHANNELS));
-        Self { workflows, certifier, peer, outside, offers: 0, signed_in: None, news, places }
+        Self { workflows, certifier, peer, outside, offers: 0, signed_in: None, news, places: Arc::clone(places) }
     }
 
     /// `unknown` is what is said where it could not be found out whose token it is.
@@ -70,24 +75,22 @@ impl Door {
     /// Takes the outcome of a try. Inside another connection the target is the one that was jumped to.
     fn settle(&mut self, user: &str, proved: Option<SignedIn>) -> Auth {
         self.signed_in = match (&self.outside, proved) {
-            (Some(outside), Some(proved)) => Named::read(user).inside(proved.who, &outside.target),
+            (Some(outside), Some(proved)) => Named::read(user).inside(&proved, &outside.target),
             (None, proved) => proved,
             (Some(_), None) => None,
         };
         if self.signed_in.is_some() { Auth::Accept } else { signin::no() }
     }
 
-    /// The target that a client jumps to, where it is not a port through the target that it signed in for.
-    fn jump(&self, who: &SignedIn, host: &str) -> Option<SignedIn> {
-        let policy = self.workflows.policy();
-        let known = |name: &str| {
-            let target = name.parse().ok().and_then(|name: TargetName| policy.target(&name));
-            target.is_some_and(|target| target.protocol == Protocol::Ssh)
+    /// Who a client is at the target that it jumps to, if a jump is what it wants: to the port of SSH at a target that it may ask for, or
+    /// from a place that is no target for it. What else exists makes no difference.
+    fn jump(&self, who: &SignedIn, (host, port): (&str, u32)) -> Option<SignedIn> {
+        let may_ask = self.workflows.policy().may_ask(&who.who.identity().name, self.workflows.clock().now());
+        let sees = |name: &str| {
+            may_ask.iter().any(|may| may.target.protocol == Protocol::Ssh && may.target.name.as_str() == name)
         };
-        // Without a target of one's own there is nothing that a port could lead through.
-        let jumps =
-            self.outside.is_none() && host.parse::<TargetName>().is_ok() && (known(host) || !known(&who.target));
-        jumps.then(|| SignedIn { who: who.who.clone(), target: host.to_owned() })
+        let is_one = self.outside.is_none() && port == SSH && host.parse::<TargetName>().is_ok();
+        if is_one && (sees(host) || !sees(&who.target)) { who.at(host) } else { None }
     }
 }
 
@@ -197,7 +200,7 @@ impl Handler for Door {
             reply.reject(ChannelOpenFailure::ResourceShortage).await;
             return Ok(());
         };
-        let news = if let Some(who) = self.jump(&who, host) {
+        let news = if let Some(who) = self.jump(&who, (host, port)) {
             reply.accept().await;
             News::Jump(channel, who, place)
         } else {

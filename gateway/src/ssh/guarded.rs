@@ -1,7 +1,6 @@
 //! A guarded session: `countersign-guard` at the target stops every program before it runs and asks here, over a second
 //! channel of the same connection. The README of crate `guard` has the protocol.
 
-use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,11 +8,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::{Buf, Bytes, BytesMut};
 use ed25519_dalek::SigningKey;
-use guard::wire::{Answer, FRAME_MOST, Fingerprint, Frame, Nonce, Origin, Outcome, Question, VERSION, Verdict};
+use guard::wire::{Answer, FRAME_MOST, Frame, Nonce, Origin, Question, VERSION, Verdict};
 use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf, client};
 use tokio::time::timeout;
 use workflows::shown::{visible, visible_bytes};
 
+use super::programs::Programs;
 use crate::dialect::Broken;
 use crate::seams::Classified;
 use crate::shell::{Exec, classify_exec};
@@ -22,10 +22,8 @@ use crate::shell::{Exec, classify_exec};
 const START: Duration = Duration::from_secs(10);
 /// The longest first line of a relay, and of what a target says instead.
 const LINE: usize = 4 << 10;
-/// So many programs may wait to be judged. The kernel stops the others.
-const WAITING: usize = 1_024;
-/// And so many bytes of their arguments.
-const WAITING_BYTES: usize = 8 << 20;
+/// So many refusals of the guard's own may wait to be recorded.
+const NOTES: usize = 1_024;
 /// With so many bytes for the guard on their way, it is not listened to.
 const LEAVING: usize = 64 << 10;
 /// The relay's socket is made in a folder of its own in here.
@@ -85,26 +83,9 @@ pub(super) struct Guard {
     leaving: Bytes,
     queued: BytesMut,
     notes: Vec<String>,
-    waiting: VecDeque<Box<Question>>,
-    waiting_bytes: usize,
-    /// Those that are being judged.
-    programs: HashMap<Nonce, Program>,
-    /// The one that words are about.
-    about: Option<Nonce>,
-    /// Somebody waits no longer for one of them.
-    news: bool,
+    programs: Programs,
     /// The session at the target is over; its channel says so next.
     ended: bool,
-}
-
-/// A program that is being judged.
-#[derive(Debug)]
-struct Program {
-    fingerprint: Fingerprint,
-    /// The last answer was given.
-    settled: bool,
-    withdrawn: bool,
-    followed: Option<Outcome>,
 }
 
 /// Why a guarded session did not start.
@@ -134,7 +115,7 @@ impl Guard {
             return Err(no_guard("its socket has an unusual path"));
         }
         let socket = socket.to_owned();
-        let (leaving, waiting) = (Bytes::new(), VecDeque::new());
+        let leaving = Bytes::new();
         let (session, key) = (session.to_owned(), Arc::clone(&way.key));
         Ok(Self {
             read,
@@ -144,14 +125,10 @@ impl Guard {
             socket,
             arrived,
             leaving,
-            waiting,
-            programs: HashMap::new(),
-            about: None,
-            news: false,
+            programs: Programs::default(),
             ended: false,
             queued: BytesMut::new(),
             notes: Vec::new(),
-            waiting_bytes: 0,
         })
     }
 
@@ -212,30 +189,15 @@ impl Guard {
                 if question.session != self.session {
                     return Err(Broken::protocol("a program of another session"));
                 }
-                let size = |list: &[Vec<u8>]| list.iter().map(Vec::len).sum::<usize>();
-                self.waiting_bytes += size(&question.argv) + size(&question.env);
-                if self.waiting.len() >= WAITING || self.waiting_bytes > WAITING_BYTES {
-                    return Err(Broken::too_large("too many programs wait to be judged", ""));
-                }
-                self.waiting.push_back(question);
+                self.programs.ask(question)?;
             }
-            Frame::Withdrawn(nonce) => {
-                self.waiting.retain(|question| question.nonce != nonce);
-                if let Some(program) = self.programs.get_mut(&nonce) {
-                    program.withdrawn = true;
-                    self.news = true;
-                }
-            }
-            Frame::Followed(nonce, outcome) => {
-                if let Some(program) = self.programs.get_mut(&nonce) {
-                    program.followed = Some(outcome);
-                }
-            }
+            Frame::Withdrawn(nonce) => self.programs.withdraw(nonce),
+            Frame::Followed(nonce, outcome) => self.programs.follow(nonce, outcome),
             Frame::Ping(number) => self.send(&Frame::Pong(number)),
             // It was refused on the spot, and nothing ran.
             Frame::Refused { pid, program, reason } => {
                 let (program, reason) = (visible(&String::from_utf8_lossy(&program)), visible(&reason));
-                if self.notes.len() >= WAITING {
+                if self.notes.len() >= NOTES {
                     return Err(Broken::too_large("too many refusals wait to be recorded", ""));
                 }
                 self.notes.push(format!("refused by the guard: {program} (process {pid}): {reason}"));
@@ -258,65 +220,26 @@ impl Guard {
         std::mem::take(&mut self.notes)
     }
 
-    /// The next program to judge.
-    pub(super) fn next(&mut self) -> Option<Box<Question>> {
-        let question = self.waiting.pop_front()?;
-        if self.waiting.is_empty() {
-            self.waiting_bytes = 0;
-        }
-        let program =
-            Program { fingerprint: question.fingerprint(), settled: false, withdrawn: false, followed: None };
-        self.programs.insert(question.nonce, program);
-        self.about(question.nonce);
-        Some(question)
+    /// Those that are asked about.
+    pub(super) const fn programs(&mut self) -> &mut Programs {
+        &mut self.programs
     }
 
-    /// What is said from here on is about this program.
-    pub(super) const fn about(&mut self, nonce: Nonce) {
-        self.about = Some(nonce);
-    }
-
-    /// Whether words are about a program that waits for its answer.
-    pub(super) fn is_asking(&self) -> bool {
-        self.about.and_then(|nonce| self.programs.get(&nonce)).is_some_and(|program| !program.settled)
-    }
-
-    /// Says why the program waits that words are about.
-    pub(super) fn hold(&mut self, words: &str) {
-        if let Some(nonce) = self.about {
+    /// Says why the program waits that words are about. False where they are about none.
+    pub(super) fn hold(&mut self, words: &str) -> bool {
+        let asking = self.programs.asking();
+        if let Some(nonce) = asking {
             self.answer(nonce, Verdict::Hold, words);
         }
+        asking.is_some()
     }
 
     /// Says what was decided, signed. A program under sudo does not say what became of it.
     pub(super) fn answer(&mut self, nonce: Nonce, verdict: Verdict, words: &str) {
-        if let Some(program) = self.programs.get_mut(&nonce) {
-            program.settled = verdict != Verdict::Hold;
-            let asked = (nonce, program.fingerprint);
+        if let Some(asked) = self.programs.answer(nonce, verdict) {
             let answer = Answer::sign(&self.key, &self.session, asked, verdict, words);
             self.send(&Frame::Answer(answer));
         }
-    }
-
-    /// Whether nobody waits for its answer any more.
-    pub(super) fn is_withdrawn(&self, nonce: Nonce) -> bool {
-        self.programs.get(&nonce).is_some_and(|program| program.withdrawn)
-    }
-
-    /// Whether somebody has stopped waiting since this was asked last.
-    pub(super) const fn take_news(&mut self) -> bool {
-        std::mem::replace(&mut self.news, false)
-    }
-
-    /// What became of the program, once that is known.
-    pub(super) fn followed(&self, nonce: Nonce) -> Option<Outcome> {
-        let program = self.programs.get(&nonce)?;
-        program.followed.or(program.withdrawn.then_some(Outcome::Gone))
-    }
-
-    /// Nothing more is to be known of it.
-    pub(super) fn forget(&mut self, nonce: Nonce) {
-        self.programs.remove(&nonce);
     }
 
     /// Ends the session at the target, with all that runs in it.

@@ -10,7 +10,9 @@ mod files;
 mod guarded;
 mod judge;
 mod keys;
+mod paint;
 mod pipe;
+mod programs;
 mod screen;
 mod serve;
 mod sftp;
@@ -31,6 +33,7 @@ pub(crate) use certify::host_key;
 pub use certify::{Certifier, HOST, Wanted};
 pub use judge::command as read;
 pub use keys::guard_key;
+pub use paint::paint;
 pub(crate) use serve::{Doorplate, Shared, serve};
 
 /// The algorithms for one side, the fastest first. Strict key exchange closes a prefix truncation (CVE-2023-48795), and

@@ -38,6 +38,8 @@ pub(super) struct Pipe {
     target: Option<(ChannelReadHalf, ToTarget)>,
     up: VecDeque<ChannelMsg>,
     down: VecDeque<ChannelMsg>,
+    /// The client's connection is gone. A channel that is not read, or not open, does not hear of that.
+    gone: CancellationToken,
     port: Option<Port>,
 }
 
@@ -45,15 +47,13 @@ pub(super) struct Pipe {
 pub(super) struct Port {
     /// How the client is told whether it is open, as long as it was not.
     reply: Option<ChannelOpenHandle>,
-    /// The client's connection is gone. A channel that is not open does not hear of that.
-    gone: CancellationToken,
     /// What a refusal says.
     words: String,
 }
 
 impl Port {
-    pub(super) const fn new(reply: ChannelOpenHandle, gone: CancellationToken) -> Self {
-        Self { reply: Some(reply), gone, words: String::new() }
+    pub(super) const fn new(reply: ChannelOpenHandle) -> Self {
+        Self { reply: Some(reply), words: String::new() }
     }
 }
 
@@ -61,9 +61,15 @@ impl Pipe {
     pub(super) const fn new(
         from_client: ChannelReadHalf,
         to_client: ChannelWriteHalf<ToClient>,
+        gone: CancellationToken,
         port: Option<Port>,
     ) -> Self {
-        Self { from_client, to_client, target: None, up: VecDeque::new(), down: VecDeque::new(), port }
+        Self { from_client, to_client, target: None, up: VecDeque::new(), down: VecDeque::new(), gone, port }
+    }
+
+    /// Resolves when the client's connection is gone. Cancel-safe.
+    pub(super) async fn gone(&self) {
+        self.gone.cancelled().await;
     }
 
     /// Tells the client that its channel is open, where it was not told yet.
@@ -90,13 +96,11 @@ impl Pipe {
 
     /// The next thing that comes or goes. `listen`: whether the client is read at all. Cancel-safe.
     pub(super) async fn step(&mut self, listen: bool) -> Result<Came, Broken> {
-        let Self { from_client, to_client, target, up, down, port } = self;
+        let Self { from_client, to_client, target, up, down, gone, .. } = self;
         let Some((from_target, to_target)) = target else {
             return tokio::select! {
                 biased;
-                () = async { match port { Some(port) => port.gone.cancelled().await, None => std::future::pending().await } } => {
-                    Err(Broken::Left)
-                }
+                () = gone.cancelled() => Err(Broken::Left),
                 gone = pass(to_client, down), if !down.is_empty() => gone.map(|()| Came::Moved).map_err(|()| Broken::Left),
                 came = from_client.wait(), if listen => Ok(Came::Client(came.ok_or(Broken::Left)?)),
                 // With neither there is nothing to wait for but whoever gives this up.

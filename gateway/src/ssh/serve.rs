@@ -1,6 +1,6 @@
 //! One connection from its first byte to its last: keys are exchanged, somebody signs in, their channels are served.
 
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -17,9 +17,9 @@ use tokio_util::sync::CancellationToken;
 use workflows::clock::{Span, Timestamp};
 
 use super::certify::Certifier;
+use super::channel::Connection;
 use super::cut::Cut;
 use super::door::{Door, News};
-use super::pipe::Port;
 use super::signin::SignedIn;
 use super::{channel, preferred, signin};
 use crate::listen::Accepted;
@@ -36,6 +36,8 @@ const ATTEMPTS: usize = 6;
 /// So many channels of one connection sign in at their target at once. OpenSSH's server turns strangers away at random once ten of them
 /// are there that have not signed in (`MaxStartups`).
 const DIALS: usize = 4;
+/// How many channels a client may have at once, those inside its jumps included; OpenSSH's own server has 10.
+const CHANNELS: usize = 64;
 
 /// What all connections share. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -114,7 +116,14 @@ pub(crate) async fn serve(accepted: Accepted, shared: Shared) {
     let _end = cut.clone().drop_guard();
     let deadline = Instant::now() + shared.handshake;
     let (tell, mut news) = mpsc::channel(16);
-    let door = Door::new(&shared, peer.ip(), None, tell);
+    let connection = Connection {
+        client: peer.to_string(),
+        places: Arc::new(Semaphore::new(CHANNELS)),
+        dials: Arc::new(Semaphore::new(DIALS)),
+        gone: CancellationToken::new(),
+        shared: shared.clone(),
+    };
+    let door = Door::new(&connection, peer.ip(), None, tell);
     let config = shared.config.config(&shared.certifier, shared.workflows.clock().now());
     let shaken = handshake.guard(timeout_at(deadline, shake(config, Cut::new(tcp, &cut), door, &mut news)));
     let Some(Ok(Some(running))) = shaken.await else {
@@ -122,7 +131,7 @@ pub(crate) async fn serve(accepted: Accepted, shared: Shared) {
         return;
     };
     drop(handshake);
-    attend(running, news, peer, shared).await;
+    attend(running, news, peer.ip(), connection).await;
 }
 
 /// Serves a connection inside a channel of another one, as `ssh -J` opens it: whoever signed in outside speaks with a target, whose name
@@ -130,22 +139,25 @@ pub(crate) async fn serve(accepted: Accepted, shared: Shared) {
 fn inside(
     channel: Channel<Msg>,
     who: SignedIn,
-    peer: SocketAddr,
-    shared: Shared,
+    peer: IpAddr,
+    outside: Connection,
 ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
     Box::pin(async move {
         let cut = CancellationToken::new();
         let _end = cut.clone().drop_guard();
         let (tell, mut news) = mpsc::channel(16);
+        let shared = &outside.shared;
         let config = shared.config.inside(&shared.certifier, &who.target, shared.workflows.clock().now());
-        let door = Door::new(&shared, peer.ip(), Some(who), tell);
+        // Its channels take the places of the connection around it: one client is one client.
+        let connection = Connection { gone: outside.gone.child_token(), ..outside.clone() };
+        let door = Door::new(&connection, peer, Some(who), tell);
         let stream = Cut::new(channel.into_stream(), &cut);
         let shaken = timeout(shared.handshake, shake(config, stream, door, &mut news));
         let Ok(Some(running)) = shaken.await else {
             tracing::debug!(%peer, "an SSH connection inside another came to nothing");
             return;
         };
-        attend(running, news, peer, shared).await;
+        attend(running, news, peer, connection).await;
     })
 }
 
@@ -161,44 +173,43 @@ async fn shake<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
 }
 
 /// Serves the channels of somebody who signed in, until the connection or the process ends.
-async fn attend(mut running: RunningSession<Door>, mut news: mpsc::Receiver<News>, peer: SocketAddr, shared: Shared) {
+async fn attend(
+    mut running: RunningSession<Door>,
+    mut news: mpsc::Receiver<News>,
+    peer: IpAddr,
+    connection: Connection,
+) {
     let handle = running.handle();
-    let gone = CancellationToken::new();
-    let over = gone.clone().drop_guard();
+    let over = connection.gone.clone().drop_guard();
     let mut channels = JoinSet::new();
-    let dials = Arc::new(Semaphore::new(DIALS));
     loop {
         tokio::select! {
             biased;
             // Each channel hears of it as well, and says so to its client.
-            () = shared.stop.cancelled() => break,
+            () = connection.shared.stop.cancelled() => break,
             Some(_) = channels.join_next() => {}
-            more = news.recv() => match more {
-                Some(News::Channel(channel, who, place)) => {
-                    let (shared, client, dials) = (shared.clone(), peer.to_string(), Arc::clone(&dials));
-                    channels.spawn(async move {
-                        channel::serve(channel, who, client, shared, &dials).await;
+            more = news.recv() => {
+                let connection = connection.clone();
+                match more {
+                    Some(News::Channel(channel, who, place)) => channels.spawn(async move {
+                        channel::serve(channel, who, connection).await;
                         drop(place);
-                    });
-                }
-                Some(News::Jump(channel, who, place)) => {
-                    let inside = inside(channel, who, peer, shared.clone());
-                    channels.spawn(async move {
-                        inside.await;
+                    }),
+                    Some(News::Jump(channel, who, place)) => {
+                        let inside = inside(channel, who, peer, connection);
+                        channels.spawn(async move {
+                            inside.await;
+                            drop(place);
+                        })
+                    }
+                    Some(News::Port(channel, reply, to, who, place)) => channels.spawn(async move {
+                        channel::forward((channel, *reply), to, who, connection).await;
                         drop(place);
-                    });
-                }
-                Some(News::Port(channel, reply, to, who, place)) => {
-                    let (shared, client, dials) = (shared.clone(), peer.to_string(), Arc::clone(&dials));
-                    let port = Port::new(*reply, gone.clone());
-                    channels.spawn(async move {
-                        channel::forward((channel, port), to, who, client, (&shared, &dials)).await;
-                        drop(place);
-                    });
-                }
-                Some(News::SignedIn) => {}
-                None => break,
-            },
+                    }),
+                    Some(News::SignedIn) => continue,
+                    None => break,
+                };
+            }
             _ = &mut running => break,
         }
     }

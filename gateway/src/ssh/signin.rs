@@ -1,4 +1,4 @@
-//! Who a client is: its token, and the target that it names in the place of a user.
+//! Who a client is: its token, its key or its certificate, and the target that it names in the place of a user.
 
 use russh::server::{Auth, Response};
 use russh::{MethodKind, MethodSet};
@@ -32,15 +32,16 @@ impl<'a> Named<'a> {
 
     /// The same inside another connection, which says which target it is. A name without a person is one for the host, whose login the
     /// file chooses.
-    pub(super) fn inside(&self, who: Authenticated, target: &str) -> Option<SignedIn> {
-        let same = self.person.is_none_or(|person| person == who.identity().name && self.target == target);
-        same.then(|| SignedIn { who, target: target.to_owned() })
+    pub(super) fn inside(&self, proved: &SignedIn, target: &str) -> Option<SignedIn> {
+        let person = &proved.who.identity().name;
+        let same = self.person.is_none_or(|named| named == person && self.target == target);
+        if same { proved.at(target) } else { None }
     }
 
     /// What they come for, if they are the person that was named.
     fn by(&self, who: Authenticated) -> Option<SignedIn> {
         let same = self.person.is_none_or(|person| person == who.identity().name);
-        same.then(|| SignedIn { who, target: self.target.to_owned() })
+        same.then(|| SignedIn { who, target: self.target.to_owned(), only: None })
     }
 }
 
@@ -49,6 +50,16 @@ impl<'a> Named<'a> {
 pub(super) struct SignedIn {
     pub(super) who: Authenticated,
     pub(super) target: String,
+    /// The one target that what they showed is good for, if it is for one alone.
+    pub(super) only: Option<String>,
+}
+
+impl SignedIn {
+    /// The same person, at another target. Nobody where what they showed is not good for it.
+    pub(super) fn at(&self, target: &str) -> Option<Self> {
+        let good = self.only.as_deref().is_none_or(|only| only == target);
+        good.then(|| Self { who: self.who.clone(), target: target.to_owned(), only: self.only.clone() })
+    }
 }
 
 /// What clients may try: a certificate, or a token as the answer to a question or as a password.
@@ -148,7 +159,8 @@ pub(super) async fn certified(
     // The last part of the key id, which we signed, is the token.
     let token = proved.key_id().rsplit(':').next().unwrap_or_default();
     match workflows.authenticate_certified(proved.identity(), token).await {
-        Ok(who) => named.by(who),
+        // It was made for one target, which was compared with the one that was named.
+        Ok(who) => named.by(who).map(|signed_in| SignedIn { only: Some(named.target.to_owned()), ..signed_in }),
         Err(error) => {
             tracing::info!(
                 error = &error as &dyn std::error::Error,

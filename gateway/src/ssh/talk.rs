@@ -1,5 +1,6 @@
 //! A session channel as a [`Dialect`](crate::dialect::Dialect): what is started is the first turn; a subsystem whose requests can be read has more.
 
+mod answers;
 mod dialect;
 mod ends;
 mod inside;
@@ -9,15 +10,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use guard::wire::Question;
-use russh::{ChannelMsg, Sig};
+use russh::ChannelMsg;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::channel::NOT_STARTED;
+use self::answers::Ended;
 use super::files::{Asked, Files};
 use super::guarded::Guard;
 use super::judge::Ways;
-use super::pipe::{Came, Pipe, STDERR, is_for_target};
-use super::screen::Echo;
+use super::pipe::{Came, Pipe, is_for_target};
+use super::screen::{Cover, Echo};
 use super::start::{Start, Terminal, What};
 use super::upstream::Upstream;
 use super::veil::Veil;
@@ -32,9 +33,6 @@ const GOODBYE: Duration = Duration::from_secs(1);
 const REMINDER: Duration = Duration::from_mins(1);
 /// How much of a client's input is kept while its command waits for people, in bytes. Beyond it the client has to wait.
 const EARLY: usize = 1 << 20;
-/// How long the end of the output waits for the exit status. A client that reads it first, and has nothing more to say, closes the
-/// channel, and is then not told any more how the command ended.
-const EOF_AFTER: Duration = Duration::from_millis(500);
 /// What a message takes beside its bytes.
 const MESSAGE: usize = 256;
 /// What Ctrl-C sends where there is a terminal.
@@ -96,6 +94,8 @@ pub(super) struct Talk {
     watched: Option<Box<Watched>>,
     /// What is typed and shown.
     echo: Option<Box<Echo>>,
+    /// What the client sees, where words of ours may have to be laid over it.
+    cover: Option<Box<Cover>>,
     stage: Stage,
     /// What was started, for its output.
     running: Option<Running>,
@@ -124,6 +124,7 @@ impl Talk {
             files: None,
             watched: None,
             echo: None,
+            cover: None,
             stage,
             running: None,
             ended,
@@ -166,7 +167,11 @@ impl Talk {
     async fn begin(&mut self) -> Result<(), Broken> {
         let gone = |_| Broken::TargetGone;
         if let What::Port(to) = &self.start.what {
-            let channel = self.upstream.port(to).await?;
+            let channel = tokio::select! {
+                biased;
+                () = self.pipe.gone() => return Err(Broken::Left),
+                channel = self.upstream.port(to) => channel?,
+            };
             self.stage = Stage::Started;
             self.pipe.open(channel);
             self.pipe.opened().await;
@@ -289,12 +294,16 @@ impl Talk {
                 watched.typed(data);
                 return Ok(());
             }
+            self.lift();
             self.goes_up(data);
             self.note_typed(record)?;
         }
         if let ChannelMsg::WindowChange { col_width, row_height, .. } = &message {
             if let Some(watched) = &mut self.watched {
                 watched.resize(*col_width, *row_height);
+            }
+            if let Some(cover) = &mut self.cover {
+                cover.resize(*col_width, *row_height);
             }
             record.note(&format!("terminal {col_width}x{row_height}"))?;
         }
@@ -310,140 +319,6 @@ impl Talk {
     /// Takes what the client said while the start was held, now that it is known who judges it.
     fn heard_early(&mut self, record: &mut Record<'_>) -> Result<(), Broken> {
         std::mem::take(&mut self.early).into_iter().try_for_each(|message| self.heard(message, record))
-    }
-
-    /// Records the target's answer and queues it.
-    fn answered(&mut self, message: ChannelMsg, record: &mut Record<'_>) -> Result<(), Broken> {
-        match &message {
-            ChannelMsg::Data { data } if self.files.is_some() => return self.moved(data, record),
-            ChannelMsg::Data { data } => return self.show(None, data.clone(), record),
-            ChannelMsg::ExtendedData { data, ext } => return self.show(Some(*ext), data.clone(), record),
-            ChannelMsg::Eof => {
-                self.ended.eof = true;
-                self.eof_due = Some(Instant::now() + EOF_AFTER);
-                if matches!(self.start.what, What::Port(_)) {
-                    // Nothing follows that anybody would wait for.
-                    self.end_of_output();
-                }
-                return self.unveil(record);
-            }
-            ChannelMsg::ExitStatus { exit_status } => self.ended.status = Some(*exit_status),
-            ChannelMsg::ExitSignal { signal_name, .. } => self.ended.signal = Some(signal_name.clone()),
-            ChannelMsg::Close => {
-                self.unveil(record)?;
-                self.end_of_output();
-                self.over(record)?;
-            }
-            ChannelMsg::Failure => {
-                self.pipe.say("the target did not start it");
-                self.pipe.finish(NOT_STARTED);
-                return self.over(record);
-            }
-            // Nothing else is said by a server that keeps to the protocol, and nothing else is for a client.
-            ChannelMsg::Open { .. }
-            | ChannelMsg::RequestPty { .. }
-            | ChannelMsg::RequestShell { .. }
-            | ChannelMsg::Exec { .. }
-            | ChannelMsg::Signal { .. }
-            | ChannelMsg::RequestSubsystem { .. }
-            | ChannelMsg::RequestX11 { .. }
-            | ChannelMsg::SetEnv { .. }
-            | ChannelMsg::WindowChange { .. }
-            | ChannelMsg::AgentForward { .. }
-            | ChannelMsg::Request { .. }
-            | ChannelMsg::XonXoff { .. }
-            | ChannelMsg::WindowAdjusted { .. }
-            | ChannelMsg::Success
-            | ChannelMsg::OpenFailure(_)
-            | _ => return Ok(()),
-        }
-        self.unveil(record)?;
-        self.pipe.down(message);
-        if self.ended.status.is_some() || self.ended.signal.is_some() {
-            self.end_of_output();
-        }
-        Ok(())
-    }
-
-    /// Says that nothing more comes, if that is so and was not said.
-    fn end_of_output(&mut self) {
-        if self.eof_due.take().is_some() {
-            self.pipe.down(ChannelMsg::Eof);
-        }
-    }
-
-    /// Answers of a file transfer: what they finish is recorded, and not what is in the files.
-    fn moved(&mut self, data: &[u8], record: &mut Record<'_>) -> Result<(), Broken> {
-        let Some(files) = &mut self.files else { return Ok(()) };
-        let (whole, done) = files.tell(data)?;
-        for transfer in done {
-            inside::transferred(transfer, record)?;
-        }
-        if let Some(running) = &mut self.running {
-            running.passed(whole.len());
-        }
-        if !whole.is_empty() {
-            self.pipe.down(ChannelMsg::Data { data: whole });
-        }
-        Ok(())
-    }
-
-    /// Hides what is to be hidden, records the rest, and queues it.
-    fn show(&mut self, ext: Option<u32>, data: Bytes, record: &mut Record<'_>) -> Result<(), Broken> {
-        if let Some(watched) = &mut self.watched {
-            watched.printed(&data);
-        }
-        if let Some(echo) = &mut self.echo {
-            echo.printed(&data);
-        }
-        self.note_typed(record)?;
-        let data = match &mut self.veil {
-            Some(veil) => {
-                let before = veil.is_lifted();
-                let shown = veil.push(ext.is_some(), data, Instant::now());
-                if veil.is_lifted() && !before {
-                    record.note("what it prints is no text, and is passed on as it is")?;
-                }
-                shown
-            }
-            None => data,
-        };
-        self.shown(ext, data, record)
-    }
-
-    /// Shows what was kept back.
-    fn unveil(&mut self, record: &mut Record<'_>) -> Result<(), Broken> {
-        let Some(veil) = &mut self.veil else { return Ok(()) };
-        let [out, err] = veil.flush();
-        self.shown(None, out, record)?;
-        self.shown(Some(STDERR), err, record)
-    }
-
-    fn shown(&mut self, ext: Option<u32>, data: Bytes, record: &mut Record<'_>) -> Result<(), Broken> {
-        if let Some(running) = &mut self.running {
-            if let Some(veil) = &mut self.veil {
-                record.masked(running, veil.take_hits());
-            }
-            record.output(running, &data)?;
-        }
-        if !data.is_empty() {
-            self.pipe.down(match ext {
-                None => ChannelMsg::Data { data },
-                Some(ext) => ChannelMsg::ExtendedData { data, ext },
-            });
-        }
-        Ok(())
-    }
-
-    /// The target has closed its channel.
-    fn over(&mut self, record: &mut Record<'_>) -> Result<(), Broken> {
-        self.stage = Stage::Over;
-        self.pipe.target_closed();
-        self.note_typed(record)?;
-        match self.running.take() {
-            Some(running) => record.outcome(&running, self.ended.tag().as_bytes(), None),
-            None => Ok(()),
-        }
     }
 
     /// Waits on a hold while nothing runs yet: what the client sends is kept for what it waits for.
@@ -480,25 +355,6 @@ impl Talk {
             return Ok(Some(Gone::Withdrew));
         }
         Ok((!on).then_some(Gone::Withdrew))
-    }
-}
-
-/// How a command ended.
-#[derive(Debug, Default)]
-struct Ended {
-    status: Option<u32>,
-    signal: Option<Sig>,
-    /// It has said all that it will.
-    eof: bool,
-}
-
-impl Ended {
-    fn tag(&self) -> String {
-        match (self.status, &self.signal) {
-            (Some(status), _) => format!("exit {status}"),
-            (None, Some(signal)) => format!("signal {signal:?}"),
-            (None, None) => "gone".to_owned(),
-        }
     }
 }
 

@@ -90,7 +90,7 @@ impl Told for BindError {
 
 impl Workflows {
     /// Binds a public key, by its fingerprint, to whoever signed in with a token, or binds it anew for another time. The caller has
-    /// checked a signature of theirs.
+    /// checked a signature of theirs. The key outlives the token's time, but not its revocation.
     pub async fn bind_key(
         &self,
         who: &Authenticated,
@@ -99,7 +99,7 @@ impl Workflows {
         label: &str,
     ) -> Result<Bound, BindError> {
         // A key that could bind keys would outlive its own end.
-        let Account::Token(_) = who.account() else { return Err(BindError::Token) };
+        let Account::Token(token) = who.account() else { return Err(BindError::Token) };
         if span > LONGEST_KEY {
             return Err(BindError::Span);
         }
@@ -111,6 +111,7 @@ impl Workflows {
             id: KeyId::new(),
             of: who.identity().clone(),
             suspended: false,
+            token: (*token, false),
             fingerprint: fingerprint.to_owned(),
             label: label.to_owned(),
             made: now,
@@ -194,7 +195,8 @@ impl Workflows {
 }
 
 fn check(row: &KeyRow, now: Timestamp) -> Result<(), AuthenticateError> {
-    if row.revoked.is_some() {
+    // Whoever had the token for a moment shall not keep what they made of it.
+    if row.revoked.is_some() || row.token.1 {
         return Err(AuthenticateError::Revoked);
     }
     if now >= row.until {

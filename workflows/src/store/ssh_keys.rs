@@ -2,19 +2,20 @@
 
 use super::db::{Db, Row, StoreError, Tx, args, statements};
 use crate::clock::Timestamp;
-use crate::id::KeyId;
+use crate::id::{KeyId, TokenId};
 use crate::identity::Identity;
 
 statements! {
-    ADD = "INSERT INTO ssh_keys (id, identity, fingerprint, label, made, until) VALUES ($1, $2, $3, $4, $5, $6) \
+    ADD = "INSERT INTO ssh_keys (id, identity, token, fingerprint, label, made, until) \
+           VALUES ($1, $2, $3, $4, $5, $6, $7) \
            ON CONFLICT (fingerprint) WHERE revoked IS NULL DO NOTHING";
-    KEY = "SELECT k.id, k.fingerprint, k.label, k.made, k.until, k.revoked, k.used, k.identity, i.name, i.suspended \
-           FROM ssh_keys k JOIN identities i ON i.id = k.identity WHERE k.id = $1";
-    BY_FINGERPRINT = "SELECT k.id, k.fingerprint, k.label, k.made, k.until, k.revoked, k.used, k.identity, i.name, i.suspended \
-                      FROM ssh_keys k JOIN identities i ON i.id = k.identity \
+    KEY = "SELECT k.id, k.fingerprint, k.label, k.made, k.until, k.revoked, k.used, k.identity, i.name, i.suspended, k.token, t.revoked AS gone \
+           FROM ssh_keys k JOIN identities i ON i.id = k.identity JOIN tokens t ON t.id = k.token WHERE k.id = $1";
+    BY_FINGERPRINT = "SELECT k.id, k.fingerprint, k.label, k.made, k.until, k.revoked, k.used, k.identity, i.name, i.suspended, k.token, t.revoked AS gone \
+                      FROM ssh_keys k JOIN identities i ON i.id = k.identity JOIN tokens t ON t.id = k.token \
                       WHERE k.fingerprint = $1 AND k.revoked IS NULL";
-    KEYS = "SELECT k.id, k.fingerprint, k.label, k.made, k.until, k.revoked, k.used, k.identity, i.name, i.suspended \
-            FROM ssh_keys k JOIN identities i ON i.id = k.identity WHERE i.name = $1 ORDER BY k.made DESC";
+    KEYS = "SELECT k.id, k.fingerprint, k.label, k.made, k.until, k.revoked, k.used, k.identity, i.name, i.suspended, k.token, t.revoked AS gone \
+            FROM ssh_keys k JOIN identities i ON i.id = k.identity JOIN tokens t ON t.id = k.token WHERE i.name = $1 ORDER BY k.made DESC";
     MAKE_ROOM = "UPDATE ssh_keys SET revoked = $3 WHERE fingerprint = $1 AND revoked IS NULL \
                  AND (identity = $2 OR until <= $3)";
     HELD = "SELECT COUNT(*) AS held FROM ssh_keys WHERE identity = $1 AND revoked IS NULL AND until > $2";
@@ -28,6 +29,8 @@ pub(crate) struct KeyRow {
     pub(crate) id: KeyId,
     pub(crate) of: Identity,
     pub(crate) suspended: bool,
+    /// What it was bound with, and whether that was revoked.
+    pub(crate) token: (TokenId, bool),
     /// `SHA256:…`, as OpenSSH writes it.
     pub(crate) fingerprint: String,
     pub(crate) label: String,
@@ -42,6 +45,7 @@ fn key(row: &Row) -> Result<KeyRow, StoreError> {
         id: row.parsed("id")?,
         of: Identity { id: row.parsed("identity")?, name: row.text("name")?.to_owned() },
         suspended: row.maybe_int("suspended")?.is_some(),
+        token: (row.parsed("token")?, row.maybe_int("gone")?.is_some()),
         fingerprint: row.text("fingerprint")?.to_owned(),
         label: row.text("label")?.to_owned(),
         made: Timestamp::from_micros(row.int("made")?),
@@ -58,6 +62,7 @@ pub(crate) async fn add(tx: &mut Tx, key: &KeyRow) -> Result<bool, StoreError> {
     let values = args![
         key.id.to_string(),
         key.of.id.to_string(),
+        key.token.0.to_string(),
         key.fingerprint.as_str(),
         key.label.as_str(),
         key.made.micros(),

@@ -62,7 +62,7 @@ impl<T> Beside<T> {
     }
 
     /// Takes one out that nobody waits for any more.
-    pub(crate) fn take(&mut self, is_given_up: impl Fn(&T) -> bool) -> Option<Asked<T>> {
+    pub(crate) fn take(&mut self, mut is_given_up: impl FnMut(&T) -> bool) -> Option<Asked<T>> {
         let at = self.waiting.iter().position(|asked| is_given_up(&asked.waiting.turn))?;
         // Its answer is dropped when it comes.
         Some(self.waiting.swap_remove(at))

@@ -38,6 +38,11 @@ impl Utf8 {
         }
     }
 
+    /// Whether a character has begun and not ended.
+    pub(super) const fn is_inside(&self) -> bool {
+        self.missing > 0
+    }
+
     /// Overlong forms and surrogates are refused by the range of the second byte.
     fn begin(&mut self, bits: u8, missing: u8, (low, high): (u8, u8)) {
         *self = Self { code: u32::from(bits), missing, low, high };

@@ -23,6 +23,7 @@
 //! What cannot be seen at all: aliases and functions, what a key is bound to (`bind '"\C-m": …'`), traps, `PROMPT_COMMAND`,
 //! a program that draws the shell's own prompt, `stty eol`. Each begins with a line that is judged.
 
+mod cover;
 mod decode;
 mod echo;
 mod keys;
@@ -37,6 +38,7 @@ mod view;
 
 use std::time::Duration;
 
+pub(super) use cover::Cover;
 pub(super) use echo::Echo;
 pub(super) use keys::Enter;
 pub(super) use line::{Line, Reading, Trust};

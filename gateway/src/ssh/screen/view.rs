@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use avt::parser::{DecMode, Function};
+use avt::parser::{DecMode, Function, State};
 use avt::{Anchor, Parser, Position, ScreenKind, Terminal};
 
 use super::decode::{Utf8, has_no_width};
+use crate::ssh::paint::paint;
 
 /// The largest terminal that is followed: two screens of it take a few megabytes. A larger one is cut, and doubted.
 const COLUMNS: usize = 500;
@@ -156,6 +157,25 @@ impl View {
     /// Whether the alternate screen is shown.
     pub(super) fn is_alternate(&self) -> bool {
         self.terminal.active_screen_kind() == ScreenKind::Alternate
+    }
+
+    /// The size, where a program has the whole screen, all of it is known, and nothing that was printed is in the middle of a sequence.
+    pub(super) fn whole(&self) -> Option<(usize, usize)> {
+        let still = self.parser.state == State::Ground && !self.utf8.is_inside();
+        (self.is_alternate() && still && !self.cut && !self.flooded).then(|| self.terminal.size())
+    }
+
+    /// All rows as text, without the blanks at their ends.
+    #[cfg(test)]
+    pub(super) fn rows(&self) -> Vec<String> {
+        let rows = self.terminal.screen().visible_lines();
+        rows.map(|row| visible(row.cells().iter()).trim_end().to_owned()).collect()
+    }
+
+    /// The last row, with its colours.
+    pub(super) fn last_row(&self, columns: usize) -> String {
+        let row = self.terminal.screen().visible_lines().last();
+        row.map(|row| paint(row, columns, |char| char)).unwrap_or_default()
     }
 
     pub(super) fn cursor(&self) -> Place {

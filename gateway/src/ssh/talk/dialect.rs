@@ -15,6 +15,7 @@ use crate::mask::Scanner;
 use crate::record::{Record, Running};
 use crate::shell::Shape;
 use crate::ssh::channel::NOT_STARTED;
+use crate::ssh::screen::Cover;
 use crate::ssh::start::{Terminal, What};
 use crate::ssh::veil::Veil;
 use crate::ssh::{guarded, judge, shapes};
@@ -53,6 +54,11 @@ impl Dialect for Talk {
                     record.note(&format!("terminal {columns}x{rows} {}", visible(term)))?;
                 }
                 self.echo = self.start.terminal.as_ref().map(|_| Box::default());
+                if let (Some(Terminal { size: [columns, rows, ..], .. }), true) =
+                    (&self.start.terminal, self.is_asked_for() || self.is_watched())
+                {
+                    self.cover = Cover::new(*columns, *rows).map(Box::new);
+                }
                 let now = Instant::now();
                 self.running = Some(if terminal { Running::film(op, now) } else { Running::new(op, now) });
                 self.begin().await?;
@@ -78,9 +84,12 @@ impl Dialect for Talk {
             }
             Part::News => Ok(()),
             Part::Program(question) => {
+                let words = words(told).replace('\n', "; ");
+                let covered = self.lay(&format!("refused: {words}"));
                 if let Some(guard) = &mut self.guard {
-                    guard.answer(question.nonce, Verdict::Deny, &words(told).replace('\n', "; "));
-                    guard.forget(question.nonce);
+                    // Without words the guard writes nothing.
+                    guard.answer(question.nonce, Verdict::Deny, if covered { "" } else { &words });
+                    guard.programs().forget(question.nonce);
                 }
                 Ok(())
             }
@@ -106,13 +115,18 @@ impl Dialect for Talk {
     }
 
     async fn tell(&mut self, told: &Told, _record: &mut Record<'_>) -> Result<(), Broken> {
-        match &mut self.guard {
-            // The guard writes it where the program would have written.
-            Some(guard) if guard.is_asking() => guard.hold(&told.message),
-            Some(_) | None if self.watched.is_some() => {
-                self.interject(&told.message, "");
-            }
-            Some(_) | None => self.pipe.say(&words(told)),
+        let asks = self.guard.as_mut().is_some_and(|guard| guard.programs().asking().is_some());
+        if (asks || self.watched.is_some()) && self.lay(&told.message) {
+            return Ok(());
+        }
+        // The guard writes it where the program would have written.
+        if self.guard.as_mut().is_some_and(|guard| guard.hold(&told.message)) {
+            return Ok(());
+        }
+        if self.watched.is_some() {
+            self.interject(&told.message, "");
+        } else {
+            self.pipe.say(&words(told));
         }
         Ok(())
     }
@@ -145,14 +159,15 @@ impl Dialect for Talk {
     }
 
     fn about(&mut self, turn: &Turn) {
-        if let (Some(guard), Part::Program(question)) = (&mut self.guard, &turn.part) {
-            guard.about(question.nonce);
+        let nonce = if let Part::Program(question) = &turn.part { Some(question.nonce) } else { None };
+        if let Some(guard) = &mut self.guard {
+            guard.programs().about(nonce);
         }
     }
 
-    fn is_given_up(&self, turn: &Turn) -> bool {
-        match (&self.guard, &turn.part) {
-            (Some(guard), Part::Program(question)) => guard.is_withdrawn(question.nonce),
+    fn is_given_up(&mut self, turn: &Turn) -> bool {
+        match (&mut self.guard, &turn.part) {
+            (Some(guard), Part::Program(question)) => guard.programs().is_withdrawn(question.nonce),
             (Some(_) | None, _) => false,
         }
     }

@@ -49,8 +49,8 @@ impl Talk {
             // No process of ours is there; the port ends with its connection.
             return;
         }
-        // A guard ends all by itself, and says so; one that did not was killed.
-        let killed = self.guard.as_ref().is_some_and(|guard| !guard.has_ended());
+        // A guard ends all by itself, and says so; one that did not was killed. What only carries sudo's questions ends nothing.
+        let killed = self.is_guarded() && self.guard.as_ref().is_some_and(|guard| !guard.has_ended());
         if self.pipe.target().is_none() && !killed {
             return;
         }

@@ -23,11 +23,11 @@ const STARTS_WITHIN: Duration = Duration::from_secs(10);
 impl Talk {
     /// The next thing that has to be judged, of what has come.
     pub(super) fn wanted(&mut self) -> Result<Option<Turn>, Broken> {
-        if let Some(question) = self.guard.as_mut().and_then(|guard| guard.next()) {
+        if let Some(question) = self.guard.as_mut().and_then(|guard| guard.programs().next()) {
             let (classified, raw) = (guarded::read(&question), guarded::raw(&question));
             return Ok(Some(Self::inner(classified, Part::Program(question), raw)));
         }
-        if self.guard.as_mut().is_some_and(|guard| guard.take_news()) {
+        if self.guard.as_mut().is_some_and(|guard| guard.programs().take_news()) {
             return Ok(Some(Turn { ask: None, part: Part::News, raw: Bytes::new(), text: Bytes::new() }));
         }
         while let (Some(files), true) = (&mut self.files, self.pipe.has_room()) {
@@ -62,6 +62,7 @@ impl Talk {
     pub(super) fn enter(&mut self, op: u32, record: &mut Record<'_>) -> Result<(), Broken> {
         let Some(watched) = &mut self.watched else { return Err(Broken::TargetGone) };
         let data = watched.passed();
+        self.lift();
         self.type_on(data);
         record.outcome(&Running::new(op, Instant::now()), b"entered", None)
     }
@@ -92,8 +93,30 @@ impl Talk {
     /// Words of ours in the middle of a line: below it, and then the line again. On the terminal's own stream, since the two
     /// streams of a channel may overtake each other.
     pub(super) fn interject(&mut self, words: &str, again: &str) {
+        if self.lay(words) {
+            return;
+        }
         let data = Bytes::from(format!("\r\n{}{again}", pipe::ours(words)));
+        if let Some(cover) = &mut self.cover {
+            cover.shown(&data);
+        }
         self.pipe.down(ChannelMsg::Data { data });
+    }
+
+    /// Lays words over the last row of a full screen. False where there is none: then they need a line of their own.
+    pub(super) fn lay(&mut self, words: &str) -> bool {
+        let Some(laid) = self.cover.as_mut().and_then(|cover| cover.lay(&format!("countersign: {words}"))) else {
+            return false;
+        };
+        self.pipe.down(ChannelMsg::Data { data: laid.into() });
+        true
+    }
+
+    /// Takes the words away again: the screen is as before.
+    pub(super) fn lift(&mut self) {
+        if let Some(lifted) = self.cover.as_mut().and_then(|cover| cover.lift()) {
+            self.pipe.down(ChannelMsg::Data { data: lifted.into() });
+        }
     }
 
     fn inner(classified: Arc<Classified>, part: Part, raw: Bytes) -> Turn {
@@ -122,16 +145,17 @@ impl Talk {
     /// Lets a stopped program go, and waits until it runs.
     pub(super) async fn go(&mut self, question: &Question, op: u32, record: &mut Record<'_>) -> Result<(), Broken> {
         let running = Running::new(op, Instant::now());
+        self.lift();
         let Some(guard) = &mut self.guard else { return Err(Broken::TargetGone) };
         guard.answer(question.nonce, Verdict::Go, "");
         let until = Instant::now() + STARTS_WITHIN;
         let mut untold = false;
         let outcome = loop {
-            let Some(guard) = &self.guard else { return Err(Broken::TargetGone) };
+            let Some(guard) = &mut self.guard else { return Err(Broken::TargetGone) };
             if question.origin != Origin::Guard {
                 break None;
             }
-            if let Some(outcome) = guard.followed(question.nonce) {
+            if let Some(outcome) = guard.programs().followed(question.nonce) {
                 break Some(outcome);
             }
             let Ok(goes_on) = timeout_at(until, self.advance(record)).await else {
@@ -143,7 +167,7 @@ impl Talk {
             }
         };
         if let Some(guard) = &mut self.guard {
-            guard.forget(question.nonce);
+            guard.programs().forget(question.nonce);
         }
         let (tag, error) = match outcome {
             None if untold => ("unknown", Some("the guard did not say what became of it")),

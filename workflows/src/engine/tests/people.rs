@@ -75,6 +75,17 @@ both! {
         assert_eq!(world.workflows.keys(&grace).await.unwrap().len(), 2);
     }
 
+    fn a_key_dies_with_the_token_that_it_was_bound_with(world) {
+        let issued = world.workflows.issue("test", "ada", Span::hours(1), "stolen").await.unwrap();
+        let thief = world.workflows.authenticate(&issued.token).await.unwrap();
+        world.workflows.bind_key(&thief, "SHA256:thief", Span::hours(9), "").await.unwrap();
+        world.hand.advance(Span::hours(2));
+        let with_key = world.workflows.authenticate_key("SHA256:thief").await.unwrap();
+        world.workflows.revoke_token("test", issued.id).await.unwrap();
+        assert!(matches!(world.workflows.authenticate_key("SHA256:thief").await, Err(AuthenticateError::Revoked)));
+        assert!(matches!(world.workflows.still(&with_key).await, Err(AuthenticateError::Revoked)));
+    }
+
     fn nobody_holds_keys_without_number_or_end(world) {
         let ada = world.person("ada").await;
         for at in 0..32 {
