@@ -133,6 +133,43 @@ async fn a_program_that_is_killed_while_it_waits_is_asked_about_no_more() {
     assert!(victim.exists());
 }
 
+/// What a terminal of 100 columns and 30 rows shows after all of this, row by row, as an emulator of others draws it.
+fn drawn(bytes: &str) -> Vec<String> {
+    let (mut terminal, mut parser) = (avt::Terminal::new(100, 30).expect("a size"), avt::Parser::new());
+    bytes.chars().filter_map(|char| parser.feed(char)).for_each(|function| terminal.execute(function));
+    let row = |row: &avt::Line| row.cells().iter().map(avt::Cell::char).collect::<String>().trim_end().to_owned();
+    terminal.screen().visible_lines().map(row).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_screen_is_as_before_once_it_is_decided() {
+    let host = Host::guarded(&[]).await;
+    host.grant(Span::hours(1)).await;
+    let (victim, script) = (host.victim(), host.place().join("script"));
+    // As an editor does: the whole screen, and a program that it starts.
+    super::program(
+        &script,
+        &format!(
+            "printf '\\033[?1049h\\033[H\\033[2Jfirst\\033[30;1H-- INSERT --\\033[2;3H'; rm {}; read key; printf '\\033[?1049l'",
+            victim.display()
+        ),
+    );
+    let mut terminal = super::watched::Terminal::ready(&host).await;
+    terminal.types(&format!("sh {}\r", script.display())).await;
+    let held = host.world.held().await;
+    terminal.shows("held by rule `commands`").await;
+    let rows = drawn(&terminal.text());
+    assert_eq!(rows[0], "first");
+    assert!(rows[29].starts_with("countersign: held by rule `commands`"), "{rows:?}");
+    host.world.approve("linus", held.id).await;
+    until("it ran", || !victim.exists()).await;
+    until("the screen is as before", || drawn(&terminal.text())[29] == "-- INSERT --").await;
+    let rows = drawn(&terminal.text());
+    assert_eq!(rows[0], "first");
+    assert!(rows[1..29].iter().all(String::is_empty), "{rows:?}");
+    terminal.types("\r").await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ctrl_c_withdraws_a_held_program() {
     let host = Host::guarded(&[]).await;
