@@ -186,8 +186,7 @@ mod tests {
             }
         }
         assert_eq!(programs.bytes, 0);
-        let most =
-            (0..=u8::MAX).map(|number| programs.ask(question(number, "/bin/true"))).filter(Result::is_ok).count();
+        let most = (0..=u8::MAX).map(|number| programs.ask(question(number, "/bin/true"))).flatten().count();
         assert_eq!(most, 256);
     }
 }
