@@ -186,7 +186,7 @@ mod tests {
             }
         }
         assert_eq!(programs.bytes, 0);
-        let most = (0..=u8::MAX).map(|number| programs.ask(question(number, "/bin/true"))).flatten().count();
+        let most = (0..=u8::MAX).flat_map(|number| programs.ask(question(number, "/bin/true"))).count();
         assert_eq!(most, 256);
     }
 }
