@@ -88,8 +88,8 @@ async fn a_certificate_dies_with_the_token_that_it_was_made_of() {
     assert!(told.contains("Permission denied"), "{told}");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_target_reads_in_its_log_who_came() {
+/// A host that trusts the gateway's authority, and takes nothing else for this login.
+async fn certified(login: &str) -> (Host, tempfile::TempDir) {
     // The authority is made by the first start, and the target is told to trust it.
     let keys = tempfile::tempdir().expect("a folder");
     let authority = gateway::ssh::Certifier::open(&keys.path().join("ssh")).expect("an authority");
@@ -99,14 +99,32 @@ async fn a_target_reads_in_its_log_who_came() {
     let more = format!("TrustedUserCAKeys {}", line.display());
     let sshd = tokio::task::spawn_blocking(move || Sshd::start(&more)).await.expect("a thread").expect("sshd");
     let path = format!("[keys]\npath = \"{}\"", keys.path().display());
+    let login = format!("login.write = {{ user = \"@USER@\", certificate = true{login}");
     let edits = [
         ("[keys]\npath = \"@FOLDER@/keys\"", path.as_str()),
-        (
-            "login.write = { user = \"@USER@\", key = \"file:@LOGIN@\"",
-            "login.write = { user = \"@USER@\", certificate = true",
-        ),
+        ("login.write = { user = \"@USER@\", key = \"file:@LOGIN@\"", login.as_str()),
     ];
-    let host = Host::with(sshd, false, &edits).await;
+    (Host::with(sshd, false, &edits).await, keys)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_port_leads_through_a_target_that_takes_certificates() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let to = listener.local_addr().expect("an address").to_string();
+    let (host, _keys) = certified(&format!(", forward = [\"{to}\"]")).await;
+    host.grant(Span::hours(1)).await;
+    let mut ssh = host.ssh(&["-W", &to], &[]).await;
+    let mut child = ssh.stdin(Stdio::piped()).spawn().expect("ssh");
+    let held = host.world.held().await;
+    host.world.approve("linus", held.id).await;
+    let reached = tokio::time::timeout(PATIENCE, listener.accept()).await;
+    assert!(reached.is_ok_and(|reached| reached.is_ok()), "the port leads there");
+    child.kill().await.expect("killed");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_target_reads_in_its_log_who_came() {
+    let (host, _keys) = certified("").await;
     host.grant(Span::hours(1)).await;
     let (out, told, code) = host.run("echo in").await;
     assert_eq!((out.as_str(), code), ("in\n", Some(0)), "{told}");

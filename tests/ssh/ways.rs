@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Stdio;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 use tokio::task::JoinSet;
@@ -120,6 +120,54 @@ async fn a_certificate_for_one_target_leads_to_no_other_by_a_jump() {
         let (out, told, code) = jump(to).await;
         assert!(out.is_empty() && code == Some(255), "{to}: {out} {told}");
         assert!(!told.contains("you have no access"), "{to}: it got as far as asking for a grant: {told}");
+    }
+}
+
+/// An agent of OpenSSH's own with one key, and where it is. It ends with the value.
+async fn agent(host: &Host) -> (Child, String) {
+    let folder = host.world.folder.path();
+    let (socket, key) = (folder.join("agent").display().to_string(), folder.join("lent"));
+    let mut keygen = Command::new("ssh-keygen");
+    keygen.args(["-q", "-t", "ed25519", "-N", "", "-C", "lent-key", "-f"]).arg(&key);
+    assert!(keygen.status().await.expect("ssh-keygen").success());
+    let mut agent = Command::new("ssh-agent");
+    agent.args(["-D", "-a", &socket]).stdout(Stdio::null()).kill_on_drop(true);
+    let agent = agent.spawn().expect("ssh-agent");
+    super::until("the agent listens", || Path::new(&socket).exists()).await;
+    let mut add = Command::new("ssh-add");
+    add.arg("-q").arg(&key).env("SSH_AUTH_SOCK", &socket);
+    assert!(add.status().await.expect("ssh-add").success());
+    (agent, socket)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_agent_is_lent_only_where_the_file_says_so_and_as_long_as_the_grant() {
+    for lent in [false, true] {
+        let login = if lent { "agent = true, shell = \"/bin/bash\"@GUARD@" } else { "shell = \"/bin/bash\"@GUARD@" };
+        let host = Host::edited(&[("shell = \"/bin/bash\"@GUARD@", login)]).await;
+        let grant = host.grant(Span::hours(1)).await;
+        let (_agent, socket) = agent(&host).await;
+        let mut ssh = host.ssh(&["-A"], &["ssh-add -l"]).await;
+        ssh.env("SSH_AUTH_SOCK", &socket);
+        let (out, told, code) = ended(ssh).await;
+        assert_eq!((out.contains("lent-key"), code == Some(0)), (lent, lent), "{out} {told}");
+        if !lent {
+            assert!(told.contains("Could not open a connection to your authentication agent"), "{told}");
+            continue;
+        }
+        // Without -A nothing is lent, and each time is in the recording.
+        let (out, told, code) = host.run("ssh-add -l").await;
+        assert!(code != Some(0) && out.is_empty(), "{out} {told}");
+        super::until("it is recorded", || host.world.recorded().contains("the person's agent was asked")).await;
+        let mut ssh = host.ssh(&["-A"], &["echo $SSH_AUTH_SOCK; sleep 600"]).await;
+        let mut child = ssh.env("SSH_AUTH_SOCK", &socket).spawn().expect("ssh");
+        let mut line = String::new();
+        let mut out = tokio::io::BufReader::new(child.stdout.take().expect("its output"));
+        out.read_line(&mut line).await.expect("a line");
+        assert!(Path::new(line.trim()).exists(), "{line}");
+        let linus = host.world.person("linus").await;
+        host.world.workflows().revoke(&linus, grant, "test").await.expect("revoked");
+        super::until("its socket is gone", || !Path::new(line.trim()).exists()).await;
     }
 }
 

@@ -244,6 +244,8 @@ pub struct Login {
     /// Where an SSH session's ports may lead to, each as `host:port` or `host:*`, as the target itself would reach it. Nowhere where
     /// it is empty.
     pub forward: Vec<String>,
+    /// Whether an SSH session may use its person's agent (`ssh -A`).
+    pub agent: bool,
 }
 
 impl Login {
@@ -322,6 +324,7 @@ mod tests {
             watch: false,
             sudo: None,
             forward: vec!["db.internal:5432".to_owned(), "cache:*".to_owned(), "[::1]:80".to_owned()],
+            agent: false,
         };
         for to in ["db.internal:5432", "DB.internal:5432", "cache:1", "cache:65535", "[::1]:80"] {
             assert!(login.forwards(to), "{to}");

@@ -52,6 +52,7 @@ impl Bench {
                     watch: false,
                     sudo: None,
                     forward: Vec::new(),
+                    agent: false,
                 },
             )]),
         }
@@ -197,6 +198,7 @@ async fn a_real_server_says_no_and_the_client_learns_what_it_may() {
         watch: false,
         sudo: None,
         forward: Vec::new(),
+        agent: false,
     };
     let error = dial(&Target { logins: BTreeMap::from([(Access::Write, login)]), ..good }).await.unwrap_err();
     assert!(matches!(error, DialError::Secret(_)), "{error:?}");

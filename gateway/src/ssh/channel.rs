@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use russh::Channel;
-use russh::server::{ChannelOpenHandle, Msg};
+use russh::server::{ChannelOpenHandle, Handle, Msg};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -12,6 +12,7 @@ use workflows::engine::Client;
 use workflows::target::Protocol;
 use workflows::told::Told as _;
 
+use super::agents::Agents;
 use super::judge::Ways;
 use super::pipe::{Pipe, Port};
 use super::serve::{GOODBYE, Shared};
@@ -39,6 +40,8 @@ pub(super) struct Connection {
     pub(super) places: Arc<Semaphore>,
     /// One for each that is just signing in at a target.
     pub(super) dials: Arc<Semaphore>,
+    /// How channels are opened towards the client, once it has signed in.
+    pub(super) client_handle: Option<Handle>,
     /// It is gone. A channel that waits for something else does not hear of it otherwise.
     pub(super) gone: CancellationToken,
 }
@@ -65,7 +68,7 @@ pub(super) async fn forward(
     connection: Connection,
 ) {
     let (read, write) = channel.split();
-    let start = Start { what: What::Port(to), terminal: None, variables: Vec::new() };
+    let start = Start { what: What::Port(to), terminal: None, variables: Vec::new(), agent: false };
     let pipe = Pipe::new(read, write, connection.gone.clone(), Some(Port::new(reply)));
     run(pipe, Ok(start), who, connection).await;
 }
@@ -78,8 +81,12 @@ async fn run(mut pipe: Pipe, start: Result<Start, &'static str>, who: SignedIn, 
     };
     match admitted {
         // INVARIANT: from here on the session is ended by `Workflows::end`, whatever happens.
-        Ok((start, (session, upstream, ways))) => {
-            let talk = Talk::new(pipe, upstream, start, ways);
+        Ok((mut start, (session, mut upstream, ways))) => {
+            let (asking, client) = (upstream.asking.take(), connection.client_handle.clone());
+            let agents = asking.zip(client).filter(|_| start.agent);
+            start.agent = agents.is_some();
+            let agents = agents.map(|(asking, client)| Box::new(Agents::new(asking, client)));
+            let talk = Talk::new(pipe, upstream, start, ways, agents);
             session::serve(talk, session, &shared.workflows, &shared.stop, &shared.observer).await;
         }
         Err(words) => {

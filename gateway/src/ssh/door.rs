@@ -280,7 +280,11 @@ impl Handler for Door {
     }
 
     async fn agent_request(&mut self, _channel: ChannelId, _session: &mut Session) -> Result<bool, russh::Error> {
-        Ok(false)
+        let Some(who) = &self.signed_in else { return Err(russh::Error::Disconnect) };
+        // At which level they come is not known yet; where it is another one, nothing is lent.
+        let policy = self.workflows.policy();
+        let target = who.target.parse().ok().and_then(|name: TargetName| policy.target(&name));
+        Ok(target.is_some_and(|target| target.logins.values().any(|login| login.agent)))
     }
 
     async fn channel_request(

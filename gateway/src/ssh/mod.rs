@@ -1,6 +1,7 @@
 //! SSH 2 as a dialect (RFC 4251 to 4254): each session channel of a client is a session of its own, with its own judge,
 //! its own recording and its own connection to the target.
 
+mod agents;
 mod ca;
 mod certify;
 mod channel;

@@ -120,6 +120,7 @@ pub(crate) async fn serve(accepted: Accepted, shared: Shared) {
         client: peer.to_string(),
         places: Arc::new(Semaphore::new(CHANNELS)),
         dials: Arc::new(Semaphore::new(DIALS)),
+        client_handle: None,
         gone: CancellationToken::new(),
         shared: shared.clone(),
     };
@@ -177,9 +178,10 @@ async fn attend(
     mut running: RunningSession<Door>,
     mut news: mpsc::Receiver<News>,
     peer: IpAddr,
-    connection: Connection,
+    mut connection: Connection,
 ) {
     let handle = running.handle();
+    connection.client_handle = Some(running.handle());
     let over = connection.gone.clone().drop_guard();
     let mut channels = JoinSet::new();
     loop {

@@ -50,6 +50,8 @@ pub(super) struct Start {
     pub(super) what: What,
     pub(super) terminal: Option<Terminal>,
     pub(super) variables: Vec<(String, String)>,
+    /// The client lends its agent, where the file lets it.
+    pub(super) agent: bool,
 }
 
 impl Start {
@@ -57,7 +59,8 @@ impl Start {
     pub(super) fn around(&self) -> Vec<String> {
         let terminal = self.terminal.iter().map(|terminal| format!("on a terminal ({})", visible(&terminal.term)));
         let variable = |(name, value): &(String, String)| format!("with {}={}", visible(name), visible(value));
-        terminal.chain(self.variables.iter().map(variable)).collect()
+        let agent = self.agent.then(|| "with the person's agent".to_owned());
+        terminal.chain(self.variables.iter().map(variable)).chain(agent).collect()
     }
 }
 
@@ -73,7 +76,7 @@ pub(super) fn is_subsystem(name: &str) -> bool {
 
 /// Reads on until something is to be started, or can't be; `None` if the client leaves before. Cancel-safe but for what was read.
 pub(super) async fn read(from: &mut ChannelReadHalf) -> Option<Result<Start, &'static str>> {
-    let (mut terminal, mut variables) = (None, Vec::new());
+    let (mut terminal, mut variables, mut agent) = (None, Vec::new(), false);
     loop {
         let what = match from.wait().await? {
             ChannelMsg::RequestPty { term, col_width, row_height, pix_width, pix_height, terminal_modes, .. } => {
@@ -96,6 +99,10 @@ pub(super) async fn read(from: &mut ChannelReadHalf) -> Option<Result<Start, &'s
                 }
                 continue;
             }
+            ChannelMsg::AgentForward { .. } => {
+                agent = true;
+                continue;
+            }
             ChannelMsg::RequestShell { .. } => What::Shell,
             ChannelMsg::Exec { command, .. } if command.len() <= LONGEST => What::Exec(command.into()),
             ChannelMsg::Exec { .. } => return Some(Err("a command line of more than 128 KiB is not taken")),
@@ -109,7 +116,6 @@ pub(super) async fn read(from: &mut ChannelReadHalf) -> Option<Result<Start, &'s
             | ChannelMsg::Signal { .. }
             | ChannelMsg::RequestSubsystem { .. }
             | ChannelMsg::RequestX11 { .. }
-            | ChannelMsg::AgentForward { .. }
             | ChannelMsg::Request { .. }
             | ChannelMsg::XonXoff { .. }
             | ChannelMsg::ExitStatus { .. }
@@ -120,6 +126,6 @@ pub(super) async fn read(from: &mut ChannelReadHalf) -> Option<Result<Start, &'s
             | ChannelMsg::OpenFailure(_)
             | _ => continue,
         };
-        return Some(Ok(Start { what, terminal, variables }));
+        return Some(Ok(Start { what, terminal, variables, agent }));
     }
 }

@@ -14,6 +14,7 @@ use russh::ChannelMsg;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use self::answers::Ended;
+use super::agents::Agents;
 use super::files::{Asked, Files};
 use super::guarded::Guard;
 use super::judge::Ways;
@@ -96,6 +97,8 @@ pub(super) struct Talk {
     echo: Option<Box<Echo>>,
     /// What the client sees, where words of ours may have to be laid over it.
     cover: Option<Box<Cover>>,
+    /// The client's agent, where it is lent.
+    agents: Option<Box<Agents>>,
     stage: Stage,
     /// What was started, for its output.
     running: Option<Running>,
@@ -113,7 +116,7 @@ pub(super) struct Talk {
 }
 
 impl Talk {
-    pub(super) fn new(pipe: Pipe, upstream: Upstream, start: Start, ways: Ways) -> Self {
+    pub(super) fn new(pipe: Pipe, upstream: Upstream, start: Start, ways: Ways, agents: Option<Box<Agents>>) -> Self {
         let (stage, ended) = (Stage::New, Ended::default());
         Self {
             pipe,
@@ -125,6 +128,7 @@ impl Talk {
             watched: None,
             echo: None,
             cover: None,
+            agents,
             stage,
             running: None,
             ended,
@@ -193,6 +197,9 @@ impl Talk {
             let asked = target.request_pty(false, term, *columns, *rows, *width, *height, modes).await;
             asked.map_err(gone)?;
         }
+        if self.agents.is_some() {
+            target.agent_forward(false).await.map_err(gone)?;
+        }
         for (name, value) in &self.start.variables {
             target.set_env(false, name, value).await.map_err(gone)?;
         }
@@ -224,7 +231,7 @@ impl Talk {
     /// The next thing that moves; nothing where it was the guard's, or it is time to show what was kept back. Cancel-safe.
     async fn step(&mut self, listen: bool) -> Result<Option<Came>, Broken> {
         let eof = self.eof_due;
-        let Self { pipe, guard, veil, files, watched, .. } = self;
+        let Self { pipe, guard, veil, files, watched, agents, .. } = self;
         let room = files.as_ref().is_none_or(|files| files.has_room())
             && watched.as_ref().is_none_or(|watched| watched.has_room());
         let listen = listen && room;
@@ -234,6 +241,13 @@ impl Talk {
             biased;
             done = async { match guard { Some(guard) => guard.step().await, None => std::future::pending().await } } => {
                 done.map(|()| None)
+            }
+            asking = async { match agents { Some(agents) => agents.next().await, None => std::future::pending().await } } => {
+                // It was taken from the very same place.
+                if let Some(agents) = &mut self.agents {
+                    agents.carry(asking).await;
+                }
+                Ok(None)
             }
             came = pipe.step(listen) => came.map(Some),
             () = async { match due { Some(due) => sleep_until(due).await, None => std::future::pending().await } } => Ok(None),
@@ -273,9 +287,11 @@ impl Talk {
         Ok(true)
     }
 
-    /// Records what the guard has refused by itself.
+    /// Records what the guard has refused by itself, and when the agent was asked.
     fn guard_notes(&mut self, record: &mut Record<'_>) -> Result<(), Broken> {
         let notes = self.guard.as_mut().map(|guard| guard.take_notes()).unwrap_or_default();
+        notes.iter().try_for_each(|note| record.note(note))?;
+        let notes = self.agents.as_mut().map(|agents| agents.take_notes()).unwrap_or_default();
         notes.iter().try_for_each(|note| record.note(note))
     }
 

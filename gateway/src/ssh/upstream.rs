@@ -10,11 +10,13 @@ use russh::keys::PublicKeyOrCertificate;
 use russh::keys::{Algorithm, Certificate, EcdsaCurve, HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKey};
 use russh::{Channel, Disconnect};
 use tokio::net::TcpStream;
+use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use workflows::secret::Secret;
-use workflows::target::{AUTHORITY, Access, Credential, SecretError, SecretRef, Target};
+use workflows::target::{AUTHORITY, Access, Credential, Login, SecretError, SecretRef, Target};
 
+use super::agents::Asking;
 use super::ca::{ForSession, Permit, check_host};
 use super::certify::Certifier;
 use super::cut::Cut;
@@ -84,6 +86,8 @@ impl DialError {
 /// A connection that is signed in at a target.
 pub(super) struct Upstream {
     pub(super) handle: Handle<Host>,
+    /// What asks for the client's agent.
+    pub(super) asking: Option<mpsc::Receiver<Asking>>,
     /// Ends it, whatever the library is doing.
     pub(super) cut: CancellationToken,
 }
@@ -148,11 +152,14 @@ pub(super) struct Visitor<'a> {
 }
 
 impl Visitor<'_> {
-    fn certificate(self, login: &str) -> Result<(PrivateKey, Certificate), DialError> {
+    fn certificate(self, login: &Login) -> Result<(PrivateKey, Certificate), DialError> {
         let Self { certifier, person, grant, now } = self;
         let until = now.saturating_add(24 * 60 * 60);
+        // What the file does not allow, the target shall not either.
+        let permits: &[Permit] =
+            if login.forward.is_empty() { &[Permit::Pty] } else { &[Permit::Pty, Permit::Ports] };
         let wanted =
-            ForSession { principal: login, person, session: grant, now, until, from: &[], permits: &[Permit::Pty] };
+            ForSession { principal: &login.user, person, session: grant, now, until, from: &[], permits: &permits };
         certifier.0.target.issue(&wanted).map_err(|error| DialError::Certificate(error.to_string()))
     }
 }
@@ -170,7 +177,9 @@ async fn dial(target: &Target, access: Access, visitor: Visitor<'_>) -> Result<U
     let (authorities, pinned): (Vec<PublicKey>, Vec<PublicKey>) = (keys(authorities), keys(pinned));
     let certified = !authorities.is_empty();
     let name = target.address.rsplit_once(':').map_or(target.address.as_str(), |(host, _)| host).to_owned();
-    let host = Host { pinned, authorities, name, now: visitor.now, seen: Arc::clone(&seen) };
+    let (tell, asking) = mpsc::channel(1);
+    let (agent, asking) = if login.agent { (Some(tell), Some(asking)) } else { (None, None) };
+    let host = Host { pinned, authorities, name, now: visitor.now, seen: Arc::clone(&seen), agent };
     let mut preferred = preferred(true);
     if certified {
         // A host that has one shows it in the place of its key, so that it is asked for only where it can be checked.
@@ -186,7 +195,7 @@ async fn dial(target: &Target, access: Access, visitor: Visitor<'_>) -> Result<U
         Some((shown, key)) => DialError::HostKey(shown.clone(), key.clone()),
         None => DialError::Protocol(error),
     })?;
-    let mut upstream = Upstream { handle, cut };
+    let mut upstream = Upstream { handle, asking, cut };
     let proved = match &login.credential {
         Credential::Password(from) => {
             let password = read(from).await?;
@@ -199,7 +208,7 @@ async fn dial(target: &Target, access: Access, visitor: Visitor<'_>) -> Result<U
             upstream.handle.authenticate_publickey(&login.user, PrivateKeyWithHashAlg::new(key, hash)).await
         }
         Credential::Certificate => {
-            let (key, certificate) = visitor.certificate(&login.user)?;
+            let (key, certificate) = visitor.certificate(login)?;
             upstream.handle.authenticate_openssh_cert(&login.user, Arc::new(key), certificate).await
         }
     };
@@ -231,6 +240,8 @@ pub(super) struct Host {
     now: u64,
     /// A key that was refused: its fingerprint, and its line in the file.
     seen: Arc<OnceLock<(String, Option<String>)>>,
+    /// Where a channel to the client's agent goes, if the file lets it.
+    agent: Option<mpsc::Sender<Asking>>,
 }
 
 impl client::Handler for Host {
@@ -317,10 +328,14 @@ impl client::Handler for Host {
 
     async fn server_channel_open_agent_forward(
         &mut self,
-        _: Channel<Msg>,
-        _: ChannelOpenHandle,
+        channel: Channel<Msg>,
+        reply: ChannelOpenHandle,
         _: &mut Session,
     ) -> Result<(), russh::Error> {
+        if let Some(agent) = &self.agent {
+            // Whoever asks while nobody listens is refused.
+            let _full = agent.try_send((channel, reply));
+        }
         Ok(())
     }
 

@@ -184,20 +184,24 @@ fn logins(value: &toml::Spanned<DeValue<'_>>, protocol: Protocol, notes: &mut No
         let Some(mut login) = Table::of(value, "login", notes) else { continue };
         let user = login.need_text("user", "\"…\"", notes);
         let credential = credential(&mut login, protocol, notes);
-        let (shell, guard, watch, sudo, forward) = match protocol {
-            Protocol::Postgres => (None, None, false, None, Vec::new()),
+        let (shell, guard, watch, sudo, forward, agent) = match protocol {
+            Protocol::Postgres => (None, None, false, None, Vec::new(), false),
             Protocol::Ssh => {
                 let shell = login.text("shell", notes);
                 let watch = login.flag("watch", notes).is_some_and(At::into_inner);
                 let forward = login.texts("forward", notes).iter().filter_map(|to| destination(to, notes)).collect();
                 let shell = shell.and_then(|text| path(&text, "shell", notes));
                 let guard = guard(&mut login, notes);
-                (shell, guard.clone(), watch, sudo(&mut login, guard.is_some(), notes), forward)
+                let agent = login.flag("agent", notes).is_some_and(At::into_inner);
+                (shell, guard.clone(), watch, sudo(&mut login, guard.is_some(), notes), forward, agent)
             }
         };
         login.close(notes);
         if let (Some(user), Some(credential)) = (user, credential) {
-            all.insert(access, Login { user: user.into_inner(), credential, shell, guard, watch, sudo, forward });
+            all.insert(
+                access,
+                Login { user: user.into_inner(), credential, shell, guard, watch, sudo, forward, agent },
+            );
         }
     }
     all

@@ -201,6 +201,9 @@ impl Dialect for Talk {
         };
         part(kind);
         part(self.start.terminal.as_ref().map_or("", |terminal| terminal.term.as_str()).as_bytes());
+        if self.agents.is_some() {
+            part(b"agent");
+        }
         for (name, value) in &self.start.variables {
             part(name.as_bytes());
             part(value.as_bytes());
@@ -228,6 +231,7 @@ impl Dialect for Talk {
     }
 
     async fn close(&mut self, told: &Told) {
+        self.agents = None;
         let open = self.files.as_mut().map(|files| files.end()).unwrap_or_default();
         self.unfinished = open.iter().map(|transfer| format!("not finished: {transfer}")).collect();
         if self.stage != Stage::Over {
