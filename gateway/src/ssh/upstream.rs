@@ -158,8 +158,7 @@ impl Visitor<'_> {
         // What the file does not allow, the target shall not either.
         let permits: &[Permit] =
             if login.forward.is_empty() { &[Permit::Pty] } else { &[Permit::Pty, Permit::Ports] };
-        let wanted =
-            ForSession { principal: &login.user, person, session: grant, now, until, from: &[], permits: &permits };
+        let wanted = ForSession { principal: &login.user, person, session: grant, now, until, from: &[], permits };
         certifier.0.target.issue(&wanted).map_err(|error| DialError::Certificate(error.to_string()))
     }
 }
