@@ -17,8 +17,9 @@ use super::judge::Ways;
 use super::pipe::{Pipe, Port};
 use super::serve::{GOODBYE, Shared};
 use super::signin::SignedIn;
+use super::spare::{Lease, Spare};
 use super::start::{self, Start, What};
-use super::talk::Talk;
+use super::talk::{Left, Talk};
 use super::upstream::{self, Upstream, Visitor};
 use crate::seams::LiveSession;
 use crate::session;
@@ -42,6 +43,8 @@ pub(super) struct Connection {
     pub(super) dials: Arc<Semaphore>,
     /// How channels are opened towards the client, once it has signed in.
     pub(super) client_handle: Option<Handle>,
+    /// What its last session has left for its next.
+    pub(super) spare: Arc<Spare>,
     /// It is gone. A channel that waits for something else does not hear of it otherwise.
     pub(super) gone: CancellationToken,
 }
@@ -81,12 +84,16 @@ async fn run(mut pipe: Pipe, start: Result<Start, &'static str>, who: SignedIn, 
     };
     match admitted {
         // INVARIANT: from here on the session is ended by `Workflows::end`, whatever happens.
-        Ok((mut start, (session, mut upstream, ways))) => {
-            let (asking, client) = (upstream.asking.take(), connection.client_handle.clone());
+        Ok((mut start, (session, upstream, ways, lease))) => {
+            let (asking, client) = (upstream.take_asking(), connection.client_handle.clone());
             let agents = asking.zip(client).filter(|_| start.agent);
             start.agent = agents.is_some();
             let agents = agents.map(|(asking, client)| Box::new(Agents::new(asking, client)));
-            let talk = Talk::new(pipe, upstream, start, ways, agents);
+            // An agent hangs on its connection.
+            let may_stay = agents.is_none() && ways.guard.is_none();
+            let left =
+                may_stay.then(|| Left { spare: Arc::clone(&connection.spare), lease, life: session.life().clone() });
+            let talk = Talk::new(pipe, (upstream, left), start, ways, agents);
             session::serve(talk, session, &shared.workflows, &shared.stop, &shared.observer).await;
         }
         Err(words) => {
@@ -101,8 +108,8 @@ async fn run(mut pipe: Pipe, start: Result<Start, &'static str>, who: SignedIn, 
 async fn admit(
     SignedIn { who, target, .. }: &SignedIn,
     start: &Start,
-    Connection { shared, client, dials, gone, .. }: &Connection,
-) -> Result<(LiveSession, Upstream, Ways), String> {
+    Connection { shared, client, dials, gone, spare, .. }: &Connection,
+) -> Result<(LiveSession, Arc<Upstream>, Ways, Lease), String> {
     let workflows = &shared.workflows;
     // A connection may be older than what was revoked meanwhile.
     workflows.still(who).await.map_err(|error| error.told())?;
@@ -118,9 +125,14 @@ async fn admit(
         grant: &grant,
         now: u64::try_from(workflows.clock().now().micros() / 1_000_000).unwrap_or_default(),
     };
+    let lease = Lease { target: Arc::clone(&target), access, grant: grant.clone() };
+    let kept = spare.take(&lease);
     let dialed = async {
+        if let Some(kept) = kept {
+            return Ok(kept);
+        }
         let _place = dials.acquire().await;
-        upstream::connect((&target, access), visitor, DIAL).await
+        upstream::connect((&target, access), visitor, DIAL).await.map(Arc::new)
     };
     let dialed = tokio::select! {
         biased;
@@ -141,5 +153,5 @@ async fn admit(
     let client = Client { address: client.clone(), application: application.to_owned() };
     let session = Box::pin(workflows.begin(admission, client)).await.map_err(|error| error.told())?;
     let ways = Ways::new(session.id().to_string(), &target, access, &shared.guard_key);
-    Ok((session, upstream, ways))
+    Ok((session, upstream, ways, lease))
 }

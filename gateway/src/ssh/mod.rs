@@ -19,6 +19,7 @@ mod serve;
 mod sftp;
 mod shapes;
 mod signin;
+mod spare;
 mod start;
 mod talk;
 mod upstream;

@@ -12,7 +12,7 @@ use russh::{Channel, Disconnect, SshId};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use workflows::clock::{Span, Timestamp};
 
@@ -21,7 +21,7 @@ use super::channel::Connection;
 use super::cut::Cut;
 use super::door::{Door, News};
 use super::signin::SignedIn;
-use super::{channel, preferred, signin};
+use super::{channel, preferred, signin, spare};
 use crate::listen::Accepted;
 use crate::observe::Observer;
 use crate::seams::Workflows;
@@ -121,6 +121,7 @@ pub(crate) async fn serve(accepted: Accepted, shared: Shared) {
         places: Arc::new(Semaphore::new(CHANNELS)),
         dials: Arc::new(Semaphore::new(DIALS)),
         client_handle: None,
+        spare: Arc::default(),
         gone: CancellationToken::new(),
         shared: shared.clone(),
     };
@@ -150,7 +151,7 @@ fn inside(
         let shared = &outside.shared;
         let config = shared.config.inside(&shared.certifier, &who.target, shared.workflows.clock().now());
         // Its channels take the places of the connection around it: one client is one client.
-        let connection = Connection { gone: outside.gone.child_token(), ..outside.clone() };
+        let connection = Connection { gone: outside.gone.child_token(), spare: Arc::default(), ..outside.clone() };
         let door = Door::new(&connection, peer, Some(who), tell);
         let stream = Cut::new(channel.into_stream(), &cut);
         let shaken = timeout(shared.handshake, shake(config, stream, door, &mut news));
@@ -185,6 +186,7 @@ async fn attend(
     let over = connection.gone.clone().drop_guard();
     let mut channels = JoinSet::new();
     loop {
+        let keeps = connection.spare.look();
         tokio::select! {
             biased;
             // Each channel hears of it as well, and says so to its client.
@@ -213,6 +215,7 @@ async fn attend(
                 };
             }
             _ = &mut running => break,
+            () = sleep(spare::LOOK), if keeps => {}
         }
     }
     drop(over);

@@ -20,13 +20,14 @@ use super::guarded::Guard;
 use super::judge::Ways;
 use super::pipe::{Came, Pipe, is_for_target};
 use super::screen::{Cover, Echo};
+use super::spare::{Lease, Spare};
 use super::start::{Start, Terminal, What};
 use super::upstream::Upstream;
 use super::veil::Veil;
 use super::watched::Watched;
 use crate::dialect::{Ask, Broken, Gone, Text, Told};
 use crate::record::{Record, Running};
-use crate::seams::Classified;
+use crate::seams::{Classified, Life};
 
 /// How long each side may take to hear goodbye.
 const GOODBYE: Duration = Duration::from_secs(1);
@@ -84,10 +85,19 @@ enum Stage {
     Over,
 }
 
+/// Where a connection to a target goes after its session.
+pub(super) struct Left {
+    pub(super) spare: Arc<Spare>,
+    pub(super) lease: Lease,
+    pub(super) life: Life,
+}
+
 /// One channel's conversation.
 pub(super) struct Talk {
     pipe: Pipe,
-    upstream: Upstream,
+    upstream: Arc<Upstream>,
+    /// Where the connection goes when the session has left nothing on it.
+    left: Option<Left>,
     start: Start,
     ways: Ways,
     guard: Option<Box<Guard>>,
@@ -116,11 +126,18 @@ pub(super) struct Talk {
 }
 
 impl Talk {
-    pub(super) fn new(pipe: Pipe, upstream: Upstream, start: Start, ways: Ways, agents: Option<Box<Agents>>) -> Self {
+    pub(super) fn new(
+        pipe: Pipe,
+        (upstream, left): (Arc<Upstream>, Option<Left>),
+        start: Start,
+        ways: Ways,
+        agents: Option<Box<Agents>>,
+    ) -> Self {
         let (stage, ended) = (Stage::New, Ended::default());
         Self {
             pipe,
             upstream,
+            left,
             start,
             ways,
             guard: None,

@@ -2,7 +2,7 @@
 //! of a client, so that a slow or held one stops nobody, and the end of a session is the end of its connection.
 
 use std::borrow::Cow;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use russh::client::{self, AuthResult, ChannelOpenHandle, Handle, Msg, Session};
@@ -86,8 +86,8 @@ impl DialError {
 /// A connection that is signed in at a target.
 pub(super) struct Upstream {
     pub(super) handle: Handle<Host>,
-    /// What asks for the client's agent.
-    pub(super) asking: Option<mpsc::Receiver<Asking>>,
+    /// What asks for the client's agent, until somebody takes it.
+    asking: Mutex<Option<mpsc::Receiver<Asking>>>,
     /// Ends it, whatever the library is doing.
     pub(super) cut: CancellationToken,
 }
@@ -99,6 +99,11 @@ impl Drop for Upstream {
 }
 
 impl Upstream {
+    /// What asks for the client's agent, for the one session that it is lent to.
+    pub(super) fn take_asking(&self) -> Option<mpsc::Receiver<Asking>> {
+        self.asking.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
     /// A port behind the target, as the target reaches it.
     pub(super) async fn port(&self, to: &str) -> Result<Channel<Msg>, Broken> {
         let no = |why: &str| Broken::refused(format!("{to} was not reached from the target: {why}"));
@@ -194,7 +199,7 @@ async fn dial(target: &Target, access: Access, visitor: Visitor<'_>) -> Result<U
         Some((shown, key)) => DialError::HostKey(shown.clone(), key.clone()),
         None => DialError::Protocol(error),
     })?;
-    let mut upstream = Upstream { handle, asking, cut };
+    let mut upstream = Upstream { handle, asking: Mutex::new(asking), cut };
     let proved = match &login.credential {
         Credential::Password(from) => {
             let password = read(from).await?;

@@ -166,6 +166,11 @@ pub(super) struct Ended {
 }
 
 impl Ended {
+    /// Whether it ended by itself, with a status.
+    pub(super) const fn is_by_itself(&self) -> bool {
+        self.status.is_some()
+    }
+
     fn tag(&self) -> String {
         match (self.status, &self.signal) {
             (Some(status), _) => format!("exit {status}"),

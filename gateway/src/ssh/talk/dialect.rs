@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
+use std::sync::Arc;
+
 use guard::wire::Verdict;
 use russh::ChannelMsg;
 use tokio::time::{Instant, timeout};
 use workflows::shown::visible;
 
 use super::ends::KILL_WITHIN;
-use super::{GOODBYE, Part, REMINDER, Stage, Talk, Turn, words};
+use super::{GOODBYE, Left, Part, REMINDER, Stage, Talk, Turn, words};
 use crate::checkpoint::Cleared;
 use crate::dialect::{Ask, Broken, Dialect, Gone, Read, Told};
 use crate::mask::Scanner;
@@ -249,6 +251,12 @@ impl Dialect for Talk {
         if let Some(guard) = &mut self.guard {
             // INVARIANT: what the grant allowed ends with it (G1); under a guard that is everything that was started.
             let _late = timeout(GOODBYE, guard.end(&told.message)).await;
+        }
+        let ended = self.stage == Stage::Over && self.ended.is_by_itself() && self.pipe.target().is_none();
+        if let (true, Some(Left { spare, lease, life })) = (ended, self.left.take()) {
+            spare.put(lease, Arc::clone(&self.upstream), life);
+            let _late = timeout(GOODBYE, self.pipe.flush(true)).await;
+            return;
         }
         let _late = timeout(KILL_WITHIN, self.kill()).await;
         let _late = timeout(GOODBYE, self.pipe.flush(true)).await;
