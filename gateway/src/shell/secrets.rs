@@ -77,6 +77,10 @@ const PAIRS: &[&str] = &[
 ];
 /// How names of keys end.
 const ENDS: &[&str] = &[".pem", ".key", ".pfx", ".p12", ".jks", ".kdbx", ".keytab", ".ppk"];
+/// How names of copies end.
+const COPIES: &[&str] = &[".bak", ".backup", ".old", ".orig", ".save", "~", "-"];
+/// What is secret in a copy, whatever the folder.
+const COPIED: &[&str] = &["shadow", "gshadow", "passwd", "opasswd", "sudoers"];
 
 /// The secrets that a word names, alone or inside.
 pub(crate) fn find(text: &str) -> Vec<String> {
@@ -121,6 +125,15 @@ fn is_secret(path: &str) -> bool {
     if path.strip_prefix("/proc/").is_some_and(|rest| rest.ends_with("/environ") || rest.ends_with("/mem")) {
         return true;
     }
+    let copied = |end: &&str| {
+        let (of, name) = (path.strip_suffix(*end), name.strip_suffix(*end));
+        of.zip(name).is_some_and(|(of, name)| !name.is_empty() && (COPIED.contains(&name) || is_file(of, name)))
+    };
+    is_file(path, name) || COPIES.iter().any(|end| copied(&end))
+}
+
+/// Whether a path without patterns names a secret, and is no copy of one.
+fn is_file(path: &str, name: &str) -> bool {
     let host_key = name.starts_with("ssh_host_") && name.ends_with("_key");
     let env = name.starts_with(".env.") && !name.ends_with(".example") && !name.ends_with(".sample");
     FILES.contains(&path)

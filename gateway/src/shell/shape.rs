@@ -146,8 +146,8 @@ impl<'a> Draft<'a> {
     }
 
     /// What may differ.
-    fn operand(&mut self, text: &str) -> Option<()> {
-        let Path { absolute, folder } = operand(text, self.folder, self.broad)?;
+    fn operand(&mut self, text: &str, broad: bool) -> Option<()> {
+        let Path { absolute, folder } = operand(text, self.folder, broad || self.broad)?;
         self.parts.push(format!("operand absolute={absolute} folder={folder}"));
         self.operands += 1;
         self.show(ANY);
@@ -238,7 +238,7 @@ impl<'a> Draft<'a> {
                     self.fixed("sink", &file);
                     return Some(());
                 }
-                self.operand(&file)
+                self.operand(&file, false)
             }
             Target::Duplicate(word) => {
                 let number = known(word, source, spot)?;
@@ -269,11 +269,12 @@ impl<'a> Draft<'a> {
         let known = program(name)?;
         let (options, operands) = split(&known.spec, rest)?;
         self.options(options);
+        let broad = known.is_broad(options);
         for (at, word) in operands.iter().enumerate() {
             if word.starts_with(['-', '+']) {
                 return None;
             }
-            if at < known.fixed { self.fixed("word", word) } else { self.operand(word)? }
+            if at < known.fixed { self.fixed("word", word) } else { self.operand(word, broad)? }
         }
         Some(())
     }

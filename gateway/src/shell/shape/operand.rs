@@ -1,21 +1,29 @@
-//! Which paths a shape covers: plain names in places where one file is like another.
+//! Which paths a shape covers: plain names in places of a short list, where one file is like another.
 
-use super::super::secrets::{find, normal};
+use super::super::secrets::find;
 
 /// The longest path, in bytes.
 const LONGEST: usize = 1_024;
-/// How deep a path lies at least: what stands at the top is more than an operand.
-const DEEP: usize = 2;
-/// And where what happens to it reaches as far as the file system does.
-const DEEPER: usize = 3;
-
-/// Folders at the top in which every file is different: what programs are, what they are told, who may do what.
-const SYSTEM: &[&str] = &[
-    "bin", "boot", "dev", "etc", "lib", "lib32", "lib64", "libx32", "proc", "root", "run", "sbin", "snap", "sys",
-    "usr",
+/// Folders that hold what people and services put there, and how many names a path has below them at least. Programs, settings,
+/// logs, and what a system keeps for itself are elsewhere: `/opt` and all else of `/var` is left out for that.
+const PLACES: &[(&[&str], usize)] = &[
+    (&["srv"], 1),
+    (&["data"], 1),
+    (&["tmp"], 1),
+    (&["var", "tmp"], 1),
+    (&["var", "www"], 1),
+    // The first name is a person's whole home.
+    (&["home"], 2),
 ];
-/// And below them.
-const SPECIAL: &[&str] = &["/var/run", "/var/spool", "/var/lib/dpkg", "/var/lib/systemd", "/var/lib/sudo"];
+/// And where what happens to it reaches as far as the file system does: what stands at the top is more than an operand.
+const DEEPER: usize = 2;
+
+/// Names of folders in which every file is different: what programs are, what they are told, who may do what. Nothing below
+/// one of them is an operand, wherever it lies: a whole system may lie below `/srv`.
+const SYSTEM: &[&str] = &[
+    "bin", "boot", "dev", "etc", "lib", "lib32", "lib64", "libx32", "proc", "root", "run", "sbin", "snap", "spool",
+    "sys", "usr",
+];
 
 /// What of a path belongs to the shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,15 +52,11 @@ pub(super) fn operand(text: &str, below: Option<&str>, broad: bool) -> Option<Pa
     if parts.iter().any(|part| part.starts_with('.')) {
         return None;
     }
-    let path = normal(&whole);
-    let special =
-        |folder: &str| path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    if parts.len() < if broad { DEEPER } else { DEEP }
-        || parts.first().is_some_and(|first| SYSTEM.contains(first))
-        || SPECIAL.iter().any(|folder| special(folder))
-        || !find(text).is_empty()
-        || !find(&whole).is_empty()
-    {
+    let deep = PLACES.iter().any(|(place, least)| {
+        let least = if broad { DEEPER.max(*least) } else { *least };
+        parts.strip_prefix(*place).is_some_and(|below| below.len() >= least)
+    });
+    if !deep || parts.iter().any(|part| SYSTEM.contains(part)) || !find(text).is_empty() || !find(&whole).is_empty() {
         return None;
     }
     Some(Path { absolute, folder: text.ends_with('/') })
