@@ -129,7 +129,7 @@ async fn what_is_allowed_for_the_session_passes_again_and_nothing_else_does() {
     let mut psql = office.session().await;
     psql.ask("DELETE FROM order_items;", "held by rule `bulk write`").await;
     let card = office.card("held command").await;
-    office.press("linus", &card, "Allow in this session").await;
+    office.press("linus", &card, "Allow for 1h").await;
     psql.has("DELETE 3").await;
     psql.ask("DELETE FROM order_items;", "allowed by linus, again for exactly this until").await;
     psql.has("DELETE 0").await;

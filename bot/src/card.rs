@@ -247,6 +247,11 @@ impl Verb {
         Self::Link,
     ];
 
+    /// Whether it agrees to what the card shows, so that the card has to show it whole (G8).
+    pub const fn agrees(self) -> bool {
+        matches!(self, Self::Approve | Self::ApproveForSession | Self::ApproveAgain)
+    }
+
     /// The name on the wire: what a platform calls `action_id` or puts into `custom_id`.
     pub const fn as_str(self) -> &'static str {
         match self {

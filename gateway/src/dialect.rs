@@ -4,6 +4,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use workflows::request::Exactness;
 use workflows::session::Ending;
 
 use crate::checkpoint::Cleared;
@@ -180,6 +181,11 @@ pub(crate) trait Dialect {
     /// can't be said for certain, as of any SQL: there the text alone tells one statement from another.
     fn shape(&self, _turn: &Self::Turn) -> Option<Shape> {
         None
+    }
+
+    /// How much of what the turn does its bytes and their meaning tell, and with them its fingerprint.
+    fn exactness(&self, _turn: &Self::Turn) -> Exactness {
+        Exactness::Whole
     }
 
     /// Text and bound values of an ask, as they were sent.

@@ -77,11 +77,13 @@ pub(super) fn request(screen: &Screen, request: &Request) -> String {
             fields.push(("extends", extends.as_ref().map(ToString::to_string).unwrap_or_default()));
             fields.push(("emergency", if *emergency { "yes".to_owned() } else { String::new() }));
         }
-        Subject::Operation { session, fingerprint, shown, impact, shape, .. } => {
+        Subject::Operation { session, fingerprint, shown, impact, shape, repeats, .. } => {
             fields.push(("session", session.to_string()));
             fields.push(("statement", shown.clone()));
             fields.push(("impact", impact.join("\n")));
             fields.push(("shape", shape.clone().unwrap_or_default()));
+            let once = "the same words may do something else in another folder, or with other variables";
+            fields.push(("only once", if repeats.is_empty() { once.to_owned() } else { String::new() }));
             fields.push(("fingerprint", fingerprint.clone()));
         }
         Subject::Review { grant, .. } => fields.push(("review of", grant.to_string())),
@@ -226,10 +228,15 @@ pub(super) fn hits(screen: &Screen, hits: &[Hit]) -> String {
 }
 
 /// A session with its counts.
-pub(super) fn session(screen: &Screen, session: &Session, files: &[Kept]) -> String {
+pub(super) fn session(screen: &Screen, session: &Session, files: Option<&[Kept]>) -> String {
     let file = |kept: &Kept| format!("{}: {} ({} bytes)", kept.number, plain::line(&kept.name), kept.size);
     let end = session.ended.as_ref();
     let totals = &session.totals;
+    let kept = match files {
+        Some(files) => files.iter().map(file).collect::<Vec<_>>().join("\n"),
+        None if totals.kept > 0 => format!("{}; --files lists them", totals.kept),
+        None => String::new(),
+    };
     screen.fields(&[
         ("session", session.id.to_string()),
         ("by", session.by.name.clone()),
@@ -245,7 +252,7 @@ pub(super) fn session(screen: &Screen, session: &Session, files: &[Kept]) -> Str
         ("rows seen", totals.rows.to_string()),
         ("masked", format!("{} values", totals.masked)),
         ("bytes", format!("{} in, {} out", totals.bytes_in, totals.bytes_out)),
-        ("kept files", files.iter().map(file).collect::<Vec<_>>().join("\n")),
+        ("kept files", kept),
         ("uninspected", session.uninspected.clone().unwrap_or_default()),
     ])
 }

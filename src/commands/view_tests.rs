@@ -1,6 +1,7 @@
 use console::documents::{Moment, Person, Terms};
 use workflows::clock::{Span, Timestamp};
 use workflows::id::IdentityId;
+use workflows::request::Again;
 
 use super::*;
 use crate::screen::Form;
@@ -28,6 +29,7 @@ fn held_statement() -> Request {
             cut: false,
             impact: vec!["deletes about 12430 rows of orders".to_owned(), "2 tables cascade".to_owned()],
             shape: None,
+            repeats: vec![Again::Exact],
         },
         why: "INC-42".to_owned(),
         needs: vec![Quorum {
@@ -62,6 +64,13 @@ needs        1 of group:dba within 10m, then group:leads (rule `bulk write`)
 state        asked group:dba, until 16:10 UTC
 ";
     assert_eq!(request(&screen(), &held_statement()), expected);
+    let mut line = held_statement();
+    if let Subject::Operation { repeats, .. } = &mut line.what {
+        repeats.clear();
+    }
+    assert!(
+        request(&screen(), &line).contains("only once    the same words may do something else in another folder")
+    );
 }
 
 #[test]

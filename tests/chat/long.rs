@@ -63,7 +63,7 @@ async fn a_hundred_kilobytes_are_read_and_agreed_to_in_slack() {
         let buttons = labels(&view.seen().buttons);
         if view.says(&format!("Page {page} of {page} ")) {
             assert!(page >= count, "page {page} of {count}");
-            assert_eq!(buttons, ["Run once", "Allow in this session", "Allow again…", "Deny…"]);
+            assert_eq!(buttons, ["Run once", "Allow for 1h", "Allow again…", "Deny…"]);
             assert_eq!(found(&read), numbers(), "all of it was shown, in its order");
             assert!(read.contains("WHERE true OR line IN (") && read.contains(") OR false;"));
             // Grace has not read it, and linus has not read it for her.
@@ -123,7 +123,7 @@ async fn a_hundred_kilobytes_are_read_and_agreed_to_in_discord() {
             continue;
         }
         assert!(page >= count, "page {page} of {count}");
-        assert_eq!(labels(&last), ["Run once", "Allow in this session", "Allow again…", "Deny…"]);
+        assert_eq!(labels(&last), ["Run once", "Allow for 1h", "Allow again…", "Deny…"]);
         let read: String =
             pages(&guild, "linus").iter().map(|one| guild.discord.seen(one).code.join("\n") + "\n").collect();
         assert_eq!(found(&read), numbers(), "all of it was shown, in its order");

@@ -4,7 +4,7 @@ use workflows::approval::{Needs, Quorum, Repeat, Who};
 use workflows::clock::Span;
 use workflows::engine::{Client, Held, LiveSession};
 use workflows::operation::Fingerprint;
-use workflows::request::{Again, Request, Shape};
+use workflows::request::{Again, Exactness, Request, Shape};
 use workflows::target::Access;
 use workflows::verdict::Gate;
 
@@ -35,6 +35,7 @@ async fn waits(world: &World, most: Span) -> (LiveSession, Request) {
         shown: "rm -r /var/cache/app".to_owned(),
         impact: Vec::new(),
         shape: Some(Shape { fingerprint: "77aa".repeat(16), shown: "rm -r …".to_owned() }),
+        exact: Exactness::Whole,
         why: "removals".to_owned(),
         needs: Needs::one(quorum),
     };

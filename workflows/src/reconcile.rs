@@ -340,6 +340,7 @@ fn settle(outcome: Result<(), VoteError>) -> Result<(), StoreError> {
             | VoteError::Level(_)
             | VoteError::StillOpen(_)
             | VoteError::NoShape
+            | VoteError::OnlyOnce
             | VoteError::RepeatTooLong(..)
             | VoteError::NothingAgain
             | VoteError::Suspended(_)

@@ -11,7 +11,7 @@ use crate::identity::Identity;
 use crate::target::{Access, TargetName};
 
 pub use pause::Pause;
-pub use repeat::{Again, AgainError, Shape};
+pub use repeat::{Again, AgainError, Exactness, Shape};
 pub use state::State;
 
 mod pause;
@@ -50,6 +50,9 @@ pub enum What {
         /// What of it stays the same where its operands change; none where that can't be said.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         shape: Option<Shape>,
+        /// How much of what it does the fingerprint tells.
+        #[serde(default, skip_serializing_if = "Exactness::is_whole")]
+        exact: Exactness,
     },
     /// That somebody looks at what was done under a break-glass grant.
     Review {

@@ -1,13 +1,13 @@
 //! The forms, as data.
 
 use workflows::clock::Span;
-use workflows::request::{Again, Request, Shape, What};
+use workflows::request::{Again, Request, What};
 use workflows::shown::visible;
 use workflows::target::Access;
 
 use crate::command::{Ask, Target};
 use crate::form::{Field, FieldKind, Form, FormName, Need};
-use crate::render::brief;
+use crate::render;
 
 /// How long access is usually asked for.
 const SPANS: [&str; 6] = ["15m", "30m", "1h", "2h", "4h", "8h"];
@@ -112,10 +112,12 @@ pub(super) fn less(access: Access, span: Span, key: &str) -> Form {
 }
 
 /// Agreeing to more than once: what, and for how long.
-pub(super) fn again(shape: Option<&Shape>, most: Span, key: &str) -> Form {
+pub(super) fn again(request: &Request, key: &str) -> Form {
+    let most = request.needs.repeat();
     let mut what = vec![(Again::Exact.as_str().to_owned(), "Exactly this command".to_owned())];
-    if let Some(shape) = shape {
-        let words = brief(&format!("This shape: {}", visible(&shape.shown)), 75);
+    if let Some(shape) = render::shape(request) {
+        // Whole: a form shows 75 characters of a choice.
+        let words = format!("This shape: {}", visible(&shape.shown));
         what.push((Again::Shape.as_str().to_owned(), words));
     }
     let mut spans: Vec<(String, String)> = again_spans(most).into_iter().map(|one| (one.clone(), one)).collect();
@@ -148,11 +150,11 @@ fn again_spans(most: Span) -> Vec<String> {
 }
 
 /// What is offered as buttons: at most four.
-pub(super) fn repeats(shape: bool, most: Span) -> Vec<(Again, Span)> {
+pub(super) fn repeats(request: &Request) -> Vec<(Again, Span)> {
+    let most = request.needs.repeat();
     let usual = USUAL.parse::<Span>().unwrap_or(most).min(most);
     let spans = if usual == most { vec![most] } else { vec![usual, most] };
-    let kinds = if shape { vec![Again::Exact, Again::Shape] } else { vec![Again::Exact] };
-    kinds.into_iter().flat_map(|again| spans.iter().map(move |span| (again, *span))).collect()
+    request.repeats_as().iter().flat_map(|again| spans.iter().map(move |span| (*again, *span))).collect()
 }
 
 pub(super) fn question(key: &str) -> Form {

@@ -2,7 +2,6 @@
 
 use workflows::id::RequestId;
 use workflows::request::{State, What};
-use workflows::shown::visible;
 
 use super::{Answer, Desk, DeskError, Known};
 use crate::card::{Button, Part, Text, Verb, Weight};
@@ -14,7 +13,7 @@ impl Desk {
     pub(super) async fn open_text(&self, known: &Known<'_>, id: RequestId, key: &str, choice: &str) -> Answer {
         let request =
             self.courier.workflows.show_request(&known.who, id).await.map_err(|error| DeskError::of(&error))?;
-        let What::Operation { shown, shape, .. } = &request.what else { return Err(DeskError::missing()) };
+        let What::Operation { shown, .. } = &request.what else { return Err(DeskError::missing()) };
         let pages = render::pages(shown);
         let at = choice.parse::<usize>().unwrap_or(0).min(pages.len().saturating_sub(1));
         let page = pages.get(at).cloned().unwrap_or_default();
@@ -27,7 +26,7 @@ impl Desk {
             && self.courier.workflows.may_decide(known.name(), &request)
         {
             decides = true;
-            buttons.extend(render::run(key, &visible(&request.by.name), shape.as_ref()));
+            buttons.extend(render::run(key, &request));
             let deny = button(Verb::Deny, "Deny…", "Deny the request, with a reason", key);
             buttons.push(Button { weight: Weight::Danger, ..deny });
         }

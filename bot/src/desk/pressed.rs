@@ -2,10 +2,11 @@
 
 use workflows::approval::{Repeat, Terms};
 use workflows::clock::Span;
-use workflows::engine::CardRow;
+use workflows::engine::{CardRow, VoteError};
 use workflows::id::{CardId, GrantId, QuestionId, RequestId};
 use workflows::request::{Again, Request, What};
 use workflows::target::Access;
+use workflows::told::Told;
 
 use super::said::Wish;
 use super::{Answer, Desk, DeskError, Known, forms};
@@ -13,7 +14,7 @@ use crate::card::{Button, Card, Part, Tone, Verb, Weight};
 use crate::courier::roles;
 use crate::form::Form;
 use crate::platform::Forms;
-use crate::render::{brief, button};
+use crate::render::{self, brief, button};
 
 /// The choice of a button that was asked back and confirmed, where the platform can't ask back itself.
 const SURE: &str = "sure";
@@ -150,12 +151,16 @@ impl Desk {
         }
         let request =
             self.courier.workflows.show_request(&known.who, id).await.map_err(|error| DeskError::of(&error))?;
-        let What::Operation { shape, .. } = &request.what else {
+        if !matches!(request.what, What::Operation { .. }) {
             return Err(DeskError::told("only a held command can be allowed again"));
-        };
+        }
+        if request.repeats_as().is_empty() {
+            return Err(DeskError::told(VoteError::OnlyOnce.told()));
+        }
+        let shape = render::shape(&request);
         let can = known.post.platform.can();
         if can.forms == Forms::Full {
-            let form = forms::again(shape.as_ref(), request.needs.repeat(), key);
+            let form = forms::again(&request, key);
             return self.form(known, form, "approve ID exact 10m").await;
         }
         if !can.buttons {
@@ -166,7 +171,7 @@ impl Desk {
         if let Some(shape) = shape {
             card.parts.push(Part::Quote("Its shape", workflows::shown::visible(&shape.shown)));
         }
-        card.buttons = forms::repeats(shape.is_some(), request.needs.repeat())
+        card.buttons = forms::repeats(&request)
             .into_iter()
             .map(|(again, span)| {
                 let what = if again == Again::Shape { "This shape" } else { "Exactly this" };

@@ -113,9 +113,7 @@ fn called(card: &Card) -> Vec<String> {
 
 /// Rows of those buttons that are offered, and how many find no room.
 pub(super) fn rows(all: &[&Button], offered: Offered) -> (Vec<Value>, usize) {
-    let agrees =
-        |button: &Button| matches!(button.verb, Verb::Approve | Verb::ApproveForSession | Verb::ApproveAgain);
-    let all: Vec<&Button> = all.iter().copied().filter(|one| offered == Offered::All || !agrees(one)).collect();
+    let all: Vec<&Button> = all.iter().copied().filter(|one| offered == Offered::All || !one.verb.agrees()).collect();
     let count = all.len();
     let mut shown = Vec::new();
     for one in &all {

@@ -253,8 +253,7 @@ fn of_card(typed: &str, ours: &Ours) -> Option<Action> {
         (several, nth) => several.get(nth?)?.choice.clone(),
     };
     // With something behind it that could not be understood, it is not what they agree to.
-    let agrees = matches!(verb, Verb::Approve | Verb::ApproveForSession | Verb::ApproveAgain);
-    let unclear = agrees && !behind.is_empty() && nth.is_none();
+    let unclear = verb.agrees() && !behind.is_empty() && nth.is_none();
     let about_nothing = matches!(verb, Verb::Request | Verb::Mine | Verb::Link);
     (!unclear && !about_nothing).then_some(Action::Pressed { verb, key, choice })
 }

@@ -7,7 +7,7 @@ mod request;
 pub use digest::digest;
 pub use grant::{alarm, grant, reminder};
 pub use request::{Reader, View, request};
-pub(crate) use request::{WITH_SHAPE, is_long, run};
+pub(crate) use request::{WITH_SHAPE, is_long, run, shape};
 
 use workflows::shown::visible;
 

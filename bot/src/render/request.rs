@@ -6,7 +6,7 @@ use workflows::approval::Vote;
 use workflows::clock::{Span, Timestamp};
 use workflows::engine::{History, Remark, RemarkKind};
 use workflows::identity::ChatUser;
-use workflows::request::{Request, Shape, State, What};
+use workflows::request::{Again, Request, Shape, State, What};
 use workflows::shown::visible;
 use workflows::target::Access;
 
@@ -127,7 +127,7 @@ fn subject(view: &View<'_>) -> Vec<Part> {
             };
             parts.push(Part::Fact("With it they can", Text::plain(can)));
         }
-        What::Operation { shown, impact, fingerprint, session, shape, .. } => {
+        What::Operation { shown, impact, fingerprint, session, .. } => {
             let long = is_long(shown);
             let text = if long { shown.chars().take(CARD_TEXT / 3).chain(['…']).collect() } else { shown.clone() };
             parts.push(Part::Quote(if long { "The beginning of the command" } else { "The command, whole" }, text));
@@ -141,7 +141,11 @@ fn subject(view: &View<'_>) -> Vec<Part> {
             if !impact.is_empty() {
                 parts.push(Part::Quote("It would", visible(&impact.join("\n"))));
             }
-            if let Some(shape) = shape {
+            if request.repeats_as().is_empty() {
+                let text = "the same words may do something else in another folder, or with other variables";
+                parts.push(Part::Fact("Only once", Text::plain(text)));
+            }
+            if let Some(shape) = shape(request) {
                 let text = Text::default().code(visible(&shape.shown)).say(": the same command with other operands");
                 parts.push(Part::Fact("Its shape", text));
             }
@@ -381,7 +385,7 @@ fn decide(view: &View<'_>, card: &mut Card) {
             let open = button(Verb::Open, "Open the full text", "Open the full text of the held command", view.key);
             card.buttons.push(Button { weight: Weight::Primary, ..open });
         }
-        What::Operation { shape, .. } => card.buttons.extend(run(view.key, &who, shape.as_ref())),
+        What::Operation { .. } => card.buttons.extend(run(view.key, request)),
         What::Review { .. } => {
             let fine =
                 button(Verb::Approve, "Reviewed: all well", "Note that the review found nothing wrong", view.key);
@@ -407,18 +411,29 @@ fn decide(view: &View<'_>, card: &mut Card) {
 pub(crate) const WITH_SHAPE: &str = "with_shape";
 
 /// The ways to agree to a held command whose whole text was shown.
-pub(crate) fn run(key: &str, who: &str, shape: Option<&Shape>) -> [Button; 3] {
+pub(crate) fn run(key: &str, request: &Request) -> Vec<Button> {
+    let (who, most) = (visible(&request.by.name), request.needs.repeat());
     let once = button(Verb::Approve, "Run once", &format!("Let this exact command of {who} run once"), key);
-    let session = button(
-        Verb::ApproveForSession,
-        "Allow in this session",
-        &format!("Let this exact command of {who} run again in its session"),
-        key,
-    );
-    let again =
-        button(Verb::ApproveAgain, "Allow again…", &format!("Choose what of {who} may run again, and how long"), key);
-    let choice = shape.map_or_else(String::new, |_| WITH_SHAPE.to_owned());
-    [Button { weight: Weight::Primary, ..once }, session, Button { choice, ..again }]
+    let mut all = vec![Button { weight: Weight::Primary, ..once }];
+    if !request.repeats_as().is_empty() {
+        all.push(button(
+            Verb::ApproveForSession,
+            format!("Allow for {most}"),
+            &format!("Let this exact command of {who} run again in its session, for {most}"),
+            key,
+        ));
+        let again = format!("Choose what of {who} may run again, and how long");
+        let again = button(Verb::ApproveAgain, "Allow again…", &again, key);
+        let shaped = request.repeats_as().contains(&Again::Shape);
+        all.push(Button { choice: if shaped { WITH_SHAPE.to_owned() } else { String::new() }, ..again });
+    }
+    all
+}
+
+/// The shape of a held command, where it may be allowed by it.
+pub(crate) fn shape(request: &Request) -> Option<&Shape> {
+    let What::Operation { shape, .. } = &request.what else { return None };
+    shape.as_ref().filter(|_| request.repeats_as().contains(&Again::Shape))
 }
 
 /// The buttons of whoever asked.

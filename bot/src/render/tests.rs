@@ -9,7 +9,7 @@ use workflows::engine::{History, Remark, RemarkKind};
 use workflows::grant::{Ended, Grant};
 use workflows::id::{GrantId, IdentityId, QuestionId, RequestId, SessionId};
 use workflows::identity::{Chat, ChatUser, Identity};
-use workflows::request::{Event, Outcome, Request, Shape, State, What};
+use workflows::request::{Event, Exactness, Outcome, Request, Shape, State, What};
 use workflows::target::Access;
 
 use super::*;
@@ -47,10 +47,19 @@ fn operation(shown: &str) -> What {
         shown: shown.to_owned(),
         impact: vec!["plan: deletes about 12430 rows of orders".to_owned(), "2 tables cascade".to_owned()],
         shape: None,
+        exact: Exactness::Whole,
     }
 }
 
-fn program(shown: &str, shape: &str) -> What {
+fn line(shown: &str) -> What {
+    let mut what = program(shown, "");
+    if let What::Operation { shape, exact, .. } = &mut what {
+        (*shape, *exact) = (None, Exactness::Text);
+    }
+    what
+}
+
+pub(crate) fn program(shown: &str, shape: &str) -> What {
     What::Operation {
         target: "web-1".parse().unwrap(),
         session: SessionId::new(),
@@ -58,6 +67,7 @@ fn program(shown: &str, shape: &str) -> What {
         shown: shown.to_owned(),
         impact: Vec::new(),
         shape: Some(Shape { fingerprint: "77aa".repeat(16), shown: shape.to_owned() }),
+        exact: Exactness::Whole,
     }
 }
 
@@ -175,6 +185,7 @@ pub(crate) fn every() -> Vec<(String, Card)> {
         ("a held command", request_for(operation("DELETE FROM orders WHERE created < '2020-01-01'"), "bulk write")),
         ("a long held command", request_for(operation(&"DELETE FROM orders;\n".repeat(200)), "bulk write")),
         ("a held command with a shape", request_for(program("rm -r /var/cache/app", "rm -r …"), "removals")),
+        ("a held line that may run once only", request_for(line("cd build && make install"), "all lines")),
         ("a review", request_for(review, "break-glass: the shop is down")),
     ] {
         for (state, request) in states(&request) {

@@ -9,7 +9,7 @@ use super::buttons::{Names, actions};
 use super::page::{Look, Page, Surface, small, weight};
 use super::quote::{Plan, plan};
 use super::rich;
-use crate::card::{Button, Card, Part, Text, Tone, Verb};
+use crate::card::{Button, Card, Part, Text, Tone};
 
 /// What is put aside for the words about what did not fit.
 const SPARE: usize = 300;
@@ -75,9 +75,7 @@ enum Offered {
 
 impl Offered {
     fn of(self, buttons: &[Button]) -> Vec<&Button> {
-        let agrees =
-            |button: &Button| matches!(button.verb, Verb::Approve | Verb::ApproveForSession | Verb::ApproveAgain);
-        buttons.iter().filter(|button| self == Self::All || !agrees(button)).collect()
+        buttons.iter().filter(|button| self == Self::All || !button.verb.agrees()).collect()
     }
 }
 

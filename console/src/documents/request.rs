@@ -51,6 +51,11 @@ pub enum Subject {
         /// What of it stays the same where its operands change, as `rm -r …`; none where it can't be allowed by its shape.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         shape: Option<String>,
+        /// As what it may be allowed again in its session: `exact`, `shape`; nothing where it runs once only, because the
+        /// same words may do something else then.
+        #[serde(default = "exactly")]
+        #[schema(value_type = Vec<String>)]
+        repeats: Vec<Again>,
     },
     /// That somebody looks at what was done under a break-glass grant.
     Review {
@@ -90,18 +95,24 @@ impl From<&What> for Subject {
                 extends: *extends,
                 emergency: *emergency,
             },
-            What::Operation { target, session, fingerprint, shown, impact, shape } => Self::Operation {
+            What::Operation { target, session, fingerprint, shown, impact, shape, exact: _ } => Self::Operation {
                 target: target.to_string(),
                 session: *session,
                 fingerprint: fingerprint.clone(),
                 shown: shown.clone(),
                 cut: false,
                 impact: impact.clone(),
-                shape: shape.as_ref().map(|shape| shape.shown.clone()),
+                shape: shape.as_ref().filter(|shape| shape.is_short()).map(|shape| shape.shown.clone()),
+                repeats: what.repeats_as().to_vec(),
             },
             What::Review { target, grant } => Self::Review { target: target.to_string(), grant: *grant },
         }
     }
+}
+
+/// As what a held operation passes again where nothing else is said.
+fn exactly() -> Vec<Again> {
+    vec![Again::Exact]
 }
 
 /// Where a request stands.

@@ -23,6 +23,7 @@ fn held(shown: &str) -> EngineRequest {
         shown: shown.to_owned(),
         impact: vec!["deletes about 12430 rows of orders".to_owned()],
         shape: None,
+        exact: workflows::request::Exactness::Whole,
     };
     let ada = Identity { id: IdentityId::new(), name: "ada@example.com".to_owned() };
     EngineRequest::new(ada, what, "held".to_owned(), needs, Timestamp::from_micros(1_764_000_000_123_456))

@@ -141,8 +141,8 @@ pub(crate) async fn ask<D: Dialect>(
     // The intent is on the disk before anybody is asked.
     Record::new(session.tape(), book).flush().await?;
     let (why, needs) = (waiting.rules.clone(), waiting.needs.clone());
-    let shape = prints.shown();
-    let held = Held { fingerprint: prints.exact, shown: text, impact: impact.clone(), shape, why, needs };
+    let (shape, exact) = (prints.shown(), dialect.exactness(&waiting.turn));
+    let held = Held { fingerprint: prints.exact, shown: text, impact: impact.clone(), shape, exact, why, needs };
     let request = match workflows.hold(session, held).await {
         Ok(request) => request,
         Err(error) => {

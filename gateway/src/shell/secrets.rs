@@ -129,7 +129,7 @@ fn is_secret(path: &str) -> bool {
         let (of, name) = (path.strip_suffix(*end), name.strip_suffix(*end));
         of.zip(name).is_some_and(|(of, name)| !name.is_empty() && (COPIED.contains(&name) || is_file(of, name)))
     };
-    is_file(path, name) || COPIES.iter().any(|end| copied(&end))
+    is_file(path, name) || COPIES.iter().any(copied)
 }
 
 /// Whether a path without patterns names a secret, and is no copy of one.

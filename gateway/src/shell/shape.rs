@@ -12,6 +12,7 @@ use brush_parser::ast::{
 };
 use brush_parser::{ParserOptions, TokenizerOptions, parse_tokens, uncached_tokenize_str};
 use workflows::operation::{Fingerprint, Operation};
+use workflows::request::Shape as Shown;
 
 use super::arg::Arg;
 use super::exec::{Exec, classify_exec};
@@ -124,8 +125,8 @@ impl<'a> Draft<'a> {
     }
 
     fn finish(self) -> Option<Shape> {
-        // Without an operand nothing may differ.
-        (self.operands > 0).then(|| Shape {
+        // Without an operand nothing may differ; and what is too long to be shown whole to whoever decides is not offered.
+        (self.operands > 0 && self.shown.chars().count() <= Shown::LONGEST).then(|| Shape {
             digest: Fingerprint::of(
                 std::iter::once(b"shape 1".as_slice()).chain(self.parts.iter().map(String::as_bytes)),
             ),

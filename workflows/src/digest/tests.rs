@@ -9,7 +9,7 @@ use crate::clock::Span;
 use crate::grant::{Ended, Grant};
 use crate::id::{GrantId, IdentityId, RequestId, SessionId};
 use crate::identity::Identity;
-use crate::request::{Request, State, What};
+use crate::request::{Exactness, Request, State, What};
 use crate::session::{Ending, Session, Totals};
 use crate::target::Access;
 
@@ -51,6 +51,7 @@ fn command() -> What {
         shown: "DELETE FROM orders\nWHERE id < 7".to_owned(),
         impact: Vec::new(),
         shape: None,
+        exact: Exactness::Whole,
     }
 }
 

@@ -16,7 +16,7 @@ use crate::id::{RequestId, SessionId};
 use crate::identity::Authenticated;
 use crate::notice::Kind;
 use crate::operation::Fingerprint;
-use crate::request::{Again, Event, Outcome, Refused, Request, Shape, State, What};
+use crate::request::{Again, Event, Exactness, Outcome, Refused, Request, Shape, State, What};
 use crate::session::{Ending, Session, Totals};
 use crate::store::audit::{self, Note};
 use crate::store::{StoreError, grants, notices, people, requests, sessions};
@@ -46,6 +46,8 @@ pub struct Held {
     pub impact: Vec<String>,
     /// What of it stays the same where its operands change; none where that can't be said.
     pub shape: Option<Shape>,
+    /// How much of what it does the fingerprint tells.
+    pub exact: Exactness,
     /// Which rules hold it.
     pub why: String,
     /// Who must agree.
@@ -142,6 +144,7 @@ impl Workflows {
             shown: held.shown,
             impact: held.impact,
             shape: held.shape,
+            exact: held.exact,
         };
         let request = Request::new(session.admission.identity.clone(), what, held.why, held.needs, now);
         let policy = self.policy();

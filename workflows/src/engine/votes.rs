@@ -12,7 +12,7 @@ use crate::id::{GrantId, RequestId};
 use crate::identity::{Authenticated, Identity};
 use crate::notice::Kind;
 use crate::policy::{Ask, Policy, Route};
-use crate::request::{Effect, Event, Refused, Request, State, Step, What};
+use crate::request::{Again, Effect, Event, Refused, Request, State, Step, What};
 use crate::store::audit::{self, Note};
 use crate::store::{StoreError, Tx, grants, notices, people, requests};
 use crate::target::Access;
@@ -64,6 +64,11 @@ pub enum VoteError {
          once, or exactly this again"
     )]
     NoShape,
+    /// Its text does not say what it does, so that the same text may do something else.
+    #[error(
+        "this can be approved once only: the same words may do something else in another folder, or with other variables"
+    )]
+    OnlyOnce,
     /// The policy lets nothing pass again for that long.
     #[error("`{0}` is longer than the policy lets anything pass again; that is {1} at most")]
     RepeatTooLong(Span, Span),
@@ -103,6 +108,7 @@ impl Told for VoteError {
             | Self::Level(_)
             | Self::StillOpen(_)
             | Self::NoShape
+            | Self::OnlyOnce
             | Self::RepeatTooLong(..)
             | Self::NothingAgain
             | Self::Suspended(_)
@@ -124,6 +130,7 @@ impl Told for VoteError {
             | Self::MoreThanAsked(_)
             | Self::Level(_)
             | Self::NoShape
+            | Self::OnlyOnce
             | Self::RepeatTooLong(..)
             | Self::NothingAgain => Fault::Asker,
             Self::Clock | Self::Store(_) => Fault::Ours,
@@ -318,13 +325,16 @@ fn event_of(
 /// Whether what an approver chose can be had for this request at all. Buttons offer nothing else; whoever forges one reads why
 /// not.
 fn may_repeat(request: &Request, repeat: Repeat) -> Result<(), VoteError> {
-    match (&request.what, repeat) {
-        (_, Repeat::Once) => return Ok(()),
-        (What::Operation { shape: None, .. }, Repeat::Shape { .. }) => return Err(VoteError::NoShape),
-        (What::Operation { .. }, Repeat::Exact { .. } | Repeat::Shape { .. }) => {}
-        (What::Access { .. } | What::Review { .. }, Repeat::Exact { .. } | Repeat::Shape { .. }) => {
-            return Err(VoteError::NothingAgain);
-        }
+    let again = match repeat {
+        Repeat::Once => return Ok(()),
+        Repeat::Exact { .. } => Again::Exact,
+        Repeat::Shape { .. } => Again::Shape,
+    };
+    match &request.what {
+        What::Operation { .. } if request.repeats_as().contains(&again) => {}
+        What::Operation { .. } if request.repeats_as().is_empty() => return Err(VoteError::OnlyOnce),
+        What::Operation { .. } => return Err(VoteError::NoShape),
+        What::Access { .. } | What::Review { .. } => return Err(VoteError::NothingAgain),
     }
     let most = request.needs.repeat();
     match repeat.within() {

@@ -20,6 +20,35 @@ pub struct Shape {
     pub shown: String,
 }
 
+impl Shape {
+    /// The longest words of a shape that may be allowed, in characters: every card and form shows so many whole. One that was
+    /// cut would end in what reads as any operand.
+    pub const LONGEST: usize = 60;
+
+    /// Whether its words are shown whole wherever somebody decides.
+    pub fn is_short(&self) -> bool {
+        self.shown.chars().count() <= Self::LONGEST
+    }
+}
+
+/// How much of what an operation does its hash tells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Exactness {
+    /// All of it: what has the same hash does the same.
+    #[default]
+    Whole,
+    /// Its text alone: the same words may do something else in another folder, or with other variables.
+    Text,
+}
+
+impl Exactness {
+    /// Whether the hash tells all of it.
+    pub const fn is_whole(&self) -> bool {
+        matches!(self, Self::Whole)
+    }
+}
+
 /// As what an operation passes again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -72,7 +101,25 @@ impl FromStr for Again {
     }
 }
 
+impl What {
+    /// As what people may allow it again at all, the least first.
+    pub fn repeats_as(&self) -> &'static [Again] {
+        let Self::Operation { shape, exact, .. } = self else { return &[] };
+        match (shape, exact) {
+            (Some(shape), _) if shape.is_short() => &[Again::Exact, Again::Shape],
+            // What has a shape is written out in full, so that the same words do the same.
+            (Some(_), _) | (None, Exactness::Whole) => &[Again::Exact],
+            (None, Exactness::Text) => &[],
+        }
+    }
+}
+
 impl Request {
+    /// As what people may allow it again at all, the least first.
+    pub fn repeats_as(&self) -> &'static [Again] {
+        self.what.repeats_as()
+    }
+
     /// What of it passes again, and until when, its session lasting as long: the least that all who agreed chose, and no
     /// longer than the policy lets it. Nothing before it has passed once.
     pub fn repeats_until(&self) -> Option<(Again, Timestamp)> {
@@ -100,14 +147,14 @@ impl Request {
     pub fn repeats(&self, by: SessionId, hash: &str, of_shape: Option<&str>, now: Timestamp) -> Option<Again> {
         let (most, until) = self.repeats_until()?;
         let What::Operation { session, fingerprint, shape, .. } = &self.what else { return None };
-        if *session != by || now >= until {
+        if *session != by || now >= until || self.repeats_as().is_empty() {
             return None;
         }
         if fingerprint == hash {
             return Some(Again::Exact);
         }
         let same = matches!((shape, of_shape), (Some(shape), Some(other)) if shape.fingerprint == other);
-        (most == Again::Shape && same).then_some(Again::Shape)
+        (most == Again::Shape && same && self.repeats_as().contains(&most)).then_some(Again::Shape)
     }
 }
 

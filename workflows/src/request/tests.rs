@@ -36,6 +36,7 @@ fn operation(session: SessionId) -> What {
         shown: "DELETE FROM orders".to_owned(),
         impact: Vec::new(),
         shape: None,
+        exact: Exactness::Whole,
     }
 }
 

@@ -6,6 +6,7 @@ use super::components::message;
 use super::modal::{modal, pages};
 use crate::card::Part;
 use crate::form::{Form, FormName};
+use crate::render::tests::{program, request_for};
 use crate::{desk, render, samples};
 
 #[test]
@@ -25,7 +26,7 @@ fn discord_py_reads_every_card_and_form() {
         submit: None,
         parts: vec![Part::Quote("Command", long)],
         fields: Vec::new(),
-        buttons: render::run("KEY", "ada@example.com", None).to_vec(),
+        buttons: render::run("KEY", &request_for(program("rm -r /srv/app/a", "rm -r …"), "removals")),
     };
     let shown = pages(&form);
     assert!(shown.len() > 1, "it goes over several messages");

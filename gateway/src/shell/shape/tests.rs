@@ -272,6 +272,10 @@ fn what_is_no_operand_or_more_than_one_has_no_shape() {
     }
     let long = format!("rm /srv/{}", "a".repeat(LONGEST));
     assert_eq!(anywhere(&long), None);
+    // Words that a card would cut end in what reads as any operand.
+    let words = |times: usize| format!("rm {}", "/srv/app/a ".repeat(times));
+    assert!(anywhere(&words(29)).is_some_and(|shape| shape.shown.chars().count() == Shown::LONGEST));
+    assert_eq!(anywhere(&words(30)), None);
 }
 
 #[test]

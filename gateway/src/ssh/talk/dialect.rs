@@ -7,6 +7,7 @@ use std::sync::Arc;
 use guard::wire::Verdict;
 use russh::ChannelMsg;
 use tokio::time::{Instant, timeout};
+use workflows::request::Exactness;
 use workflows::shown::visible;
 
 use super::ends::KILL_WITHIN;
@@ -217,6 +218,14 @@ impl Dialect for Talk {
             Part::Program(question) => shapes::program(question),
             Part::Line => shapes::line(&turn.raw, self.ways.shell, &turn.ask.as_ref()?.classified),
             Part::Start | Part::Request(_) | Part::News => None,
+        }
+    }
+
+    fn exactness(&self, turn: &Turn) -> Exactness {
+        match &turn.part {
+            // Nobody knows in which folder a line runs, with which variables, or what a script holds by then.
+            Part::Line => Exactness::Text,
+            Part::Start | Part::Program(_) | Part::Request(_) | Part::News => Exactness::Whole,
         }
     }
 

@@ -5,7 +5,7 @@ use crate::approval::{Needs, Quorum, Repeat, Terms};
 use crate::clock::Span;
 use crate::engine::{Choice, Held, LiveSession, SpendError, VoteError};
 use crate::operation::Fingerprint;
-use crate::request::{Again, Refused, Request, Shape};
+use crate::request::{Again, Exactness, Refused, Request, Shape};
 use crate::told::{Fault, Told};
 use crate::verdict::Gate;
 
@@ -84,7 +84,7 @@ both! {
         let short = Quorum { rule: "short".to_owned(), repeat: Span::minutes(5), ..usual.needs.quorums().first().unwrap().clone() };
         let needs = usual.needs.join(Needs::one(short));
         let (shown, why) = ("rm /srv/app/a".to_owned(), "r".to_owned());
-        let held = Held { fingerprint: print, shown, impact: Vec::new(), shape: Some(shape()), why, needs };
+        let held = Held { fingerprint: print, shown, impact: Vec::new(), shape: Some(shape()), exact: Exactness::Whole, why, needs };
         let request = world.workflows.hold(&session, held).await.unwrap();
         let long = world.workflows.vote(&grace, request.id, approve(Repeat::Shape { within: Some(Span::minutes(6)) })).await;
         assert!(matches!(long.unwrap_err(), VoteError::RepeatTooLong(..)));
@@ -109,10 +109,18 @@ both! {
         let long = approve(Repeat::Exact { within: Some(Span::hours(2)) });
         let refused = world.workflows.vote(&grace, plain.id, long).await.unwrap_err();
         assert!(matches!(refused, VoteError::RepeatTooLong(..)) && refused.told().contains("1h at most"), "{refused}");
+        let (print, needs) = (print_of("cd x && rm a"), plain.needs.clone());
+        let (shown, why) = ("cd x && rm a".to_owned(), "r".to_owned());
+        let held = Held { fingerprint: print, shown, impact: Vec::new(), shape: None, exact: Exactness::Text, why, needs };
+        let line = world.workflows.hold(&session, held).await.unwrap();
+        for repeat in [Repeat::Exact { within: None }, Repeat::Shape { within: None }] {
+            let refused = world.workflows.vote(&grace, line.id, approve(repeat)).await.unwrap_err();
+            assert!(matches!(refused, VoteError::OnlyOnce) && refused.told().contains("once only"), "{refused}");
+        }
         let access = world.ask(&world.person("alan").await).await;
         let refused = world.workflows.vote(&grace, access.id, approve(Repeat::Exact { within: None })).await.unwrap_err();
         assert!(matches!(refused, VoteError::NothingAgain), "{refused}");
-        for id in [plain.id, access.id] {
+        for id in [plain.id, line.id, access.id] {
             assert_eq!(world.workflows.read_request(id).await.unwrap().unwrap().state.as_str(), "pending", "nothing counted");
         }
     }

@@ -12,7 +12,7 @@ use crate::clock::{ManualClock, Span};
 use crate::id::GrantId;
 use crate::identity::Authenticated;
 use crate::operation::Fingerprint;
-use crate::request::{Request, Shape};
+use crate::request::{Exactness, Request, Shape};
 use crate::secret::Secret;
 use crate::store::StoreError;
 use crate::target::Access;
@@ -177,6 +177,7 @@ impl World {
             shown: "DELETE FROM orders".to_owned(),
             impact: Vec::new(),
             shape,
+            exact: Exactness::Whole,
             why: "bulk write".to_owned(),
             needs: needs.unwrap().needs,
         };

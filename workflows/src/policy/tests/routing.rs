@@ -2,7 +2,7 @@ use super::*;
 use crate::approval::{Vote, Votes};
 use crate::id::{GrantId, IdentityId, SessionId};
 use crate::identity::Identity;
-use crate::request::{Request, State, What};
+use crate::request::{Exactness, Request, State, What};
 use crate::told::Told;
 
 fn ask<'a>(by: &'a str, target: &'a TargetName, access: Access, hours: i64, emergency: bool) -> Ask<'a> {
@@ -168,6 +168,7 @@ fn a_held_operation_asks_by_both_policies() {
         shown: "DELETE FROM orders".to_owned(),
         impact: Vec::new(),
         shape: None,
+        exact: Exactness::Whole,
     };
     let scope = policy(WORLD).scope(&seat("bob@example.com", &name("orders-prod"), Access::Write), now()).unwrap();
     let judged = scope.judge(&classified("DELETE FROM orders"), &around(), now());

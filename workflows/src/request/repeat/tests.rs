@@ -24,6 +24,7 @@ fn held(session: SessionId, shaped: bool, people: u8, most: Span) -> Request {
         shown: "rm /srv/app/a".to_owned(),
         impact: Vec::new(),
         shape: shaped.then(|| Shape { fingerprint: "cc".to_owned(), shown: "rm …".to_owned() }),
+        exact: Exactness::Whole,
     };
     let quorum = Quorum {
         rule: "r".to_owned(),
@@ -126,12 +127,48 @@ fn time_runs_from_the_first_pass_and_ends_at_the_shortest_bound() {
 }
 
 #[test]
+fn what_may_pass_again_is_said_by_what_its_hash_tells_and_by_a_shape_that_can_be_shown() {
+    let of = |shown: Option<&str>, told| {
+        let mut request = held(SessionId::new(), false, 1, Span::hours(1));
+        if let What::Operation { shape, exact, .. } = &mut request.what {
+            *shape = shown.map(|shown| Shape { fingerprint: "cc".to_owned(), shown: shown.to_owned() });
+            *exact = told;
+        }
+        request
+    };
+    let long = "x".repeat(Shape::LONGEST + 1);
+    for (shown, told, expected) in [
+        (None, Exactness::Whole, &[Again::Exact][..]),
+        (None, Exactness::Text, &[]),
+        (Some("rm …"), Exactness::Text, &[Again::Exact, Again::Shape]),
+        (Some("rm …"), Exactness::Whole, &[Again::Exact, Again::Shape]),
+        (Some(long.as_str()), Exactness::Text, &[Again::Exact]),
+    ] {
+        assert_eq!(of(shown, told).repeats_as(), expected, "{shown:?} {told:?}");
+    }
+    let text = of(None, Exactness::Text);
+    let What::Operation { session, .. } = text.what else { panic!("an operation") };
+    let again = |request: Request| {
+        passed(agreed(request, &[Repeat::Exact { within: None }]), session).repeats(session, "aa", None, at(3))
+    };
+    assert_eq!(again(text.clone()), None, "even where somebody had agreed to it");
+    let mut whole = text;
+    if let What::Operation { exact, .. } = &mut whole.what {
+        *exact = Exactness::Whole;
+    }
+    assert_eq!(again(whole), Some(Again::Exact));
+}
+
+#[test]
 fn rows_without_a_shape_are_read_as_before_and_written_as_before() {
     let row = r#"{"operation":{"target":"web-1","session":"SESSION","fingerprint":"aa","shown":"rm a","impact":[]}}"#;
     let row = row.replace("SESSION", &SessionId::new().to_string());
     let what: What = serde_json::from_str(&row).expect("as rows were written before");
     assert!(matches!(&what, What::Operation { shape: None, .. }));
     assert_eq!(serde_json::to_string(&what).expect("written"), row);
+    let text = row.replace("[]}}", r#"[],"exact":"text"}}"#);
+    let what: What = serde_json::from_str(&text).expect("as rows are written now");
+    assert_eq!(serde_json::to_string(&what).expect("written"), text);
     let odd = row.replace("[]}}", r#"[],"shape":{"fingerprint":"cc","shown":"rm …","more":1}}}"#);
     assert!(serde_json::from_str::<What>(&odd).is_err(), "what is not known of a shape is an error");
     let needs = r#"[{"rule":"r","from":"group:ops","people":1,"within":"15m","then":null}]"#;
