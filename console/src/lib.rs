@@ -20,5 +20,5 @@ pub use gauges::{Gate, Gauges};
 pub use openapi::document;
 pub use problem::Problem;
 pub use routes::{Certify, Entry, Explain, Guard, Proof, Prove, Wish, inventory};
-pub use search::{Find, Look, Looked, Query, Stopped};
+pub use search::{Find, Look, Looked, MORE, Query, Stopped};
 pub use server::{BindError, Console, RunError};

@@ -39,6 +39,9 @@ pub struct Find {
     pub line: String,
 }
 
+/// Said of a recording whose further lines were not asked for.
+pub const MORE: &str = "it has more lines than were asked for";
+
 /// Why a recording was not looked through to its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stopped {

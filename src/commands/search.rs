@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use console::documents::{Hit, Moment, SearchResult, Session, Unread};
-use console::{Find, Query, Stopped};
+use console::{Find, MORE, Query, Stopped};
 use jiff::civil::{Date, DateTime};
 use workflows::clock::{Span, Timestamp};
 use workflows::id::SessionId;
@@ -93,7 +93,8 @@ async fn unseal(client: &Client, all: &mut SearchResult, mut query: Query, ident
             Some(Stopped::Sealed) => Some("it is sealed".to_owned()),
             Some(Stopped::Broken(why)) => Some(why),
             Some(Stopped::Cut) if about.ended.is_some() => Some("its end is missing".to_owned()),
-            Some(Stopped::Cut | Stopped::Told | Stopped::Full) | None => None,
+            Some(Stopped::Full) => Some(MORE.to_owned()),
+            Some(Stopped::Cut | Stopped::Told) | None => None,
         };
         match why {
             Some(why) => all.unread.push(Unread { session, sealed: false, why }),

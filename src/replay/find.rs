@@ -31,16 +31,17 @@ pub fn look(path: &Path, identity: Option<&str>, query: &Query, stop: &dyn Fn() 
             Ok(record) => search.read(&record),
             Err(error) => return (search.finds, Some(broken(&error))),
         }
-        if search.finds.len() >= query.most {
-            search.finds.truncate(query.most);
-            return (search.finds, Some(Stopped::Full));
+        if search.is_full() {
+            return (search.done(), Some(Stopped::Full));
         }
         if stop() {
             return (search.finds, Some(Stopped::Told));
         }
     }
     search.finish();
-    search.finds.truncate(query.most);
+    if search.is_full() {
+        return (search.done(), Some(Stopped::Full));
+    }
     let damage = match reader.ending() {
         Some(Ending::Tampered { frame }) => Some(Stopped::Broken(format!(
             "frame {frame} is not what the gateway wrote; the rest was not looked through"
@@ -48,7 +49,7 @@ pub fn look(path: &Path, identity: Option<&str>, query: &Query, stop: &dyn Fn() 
         Some(Ending::Torn { .. }) => Some(Stopped::Cut),
         Some(Ending::Complete) | None => None,
     };
-    (search.finds, damage)
+    (search.done(), damage)
 }
 
 /// In words of ours: the system's own may name where files lie.
@@ -95,6 +96,7 @@ impl<'a> Search<'a> {
                     self.text(at, Some(*op), Place::Command, &String::from_utf8_lossy(value));
                 }
             }
+            Event::Output { .. } if !self.wants(Place::Output) => {}
             Event::Output { op, bytes } => match self.story.protocol {
                 Protocol::Postgres => self.messages(at, *op, bytes),
                 Protocol::Ssh => {
@@ -121,6 +123,20 @@ impl<'a> Search<'a> {
             }
             Event::Begin { .. } | Event::Masked { .. } | Event::File { .. } | Event::End { .. } => {}
         }
+    }
+
+    fn wants(&self, place: Place) -> bool {
+        self.query.places.is_empty() || self.query.places.contains(&place)
+    }
+
+    /// Whether there are more lines than were asked for: one more is looked for, so that this is known.
+    const fn is_full(&self) -> bool {
+        self.finds.len() > self.query.most
+    }
+
+    fn done(mut self) -> Vec<Find> {
+        self.finds.truncate(self.query.most);
+        self.finds
     }
 
     /// What stands on the terminal at the end.
@@ -175,8 +191,7 @@ impl<'a> Search<'a> {
         let at = Timestamp::from_micros(at_us);
         let outside =
             self.query.since.is_some_and(|since| at < since) || self.query.until.is_some_and(|until| at > until);
-        let elsewhere = !self.query.places.is_empty() && !self.query.places.contains(&place);
-        if outside || elsewhere || self.finds.len() >= self.query.most {
+        if outside || !self.wants(place) || self.is_full() {
             return;
         }
         let Some(line) = self.excerpt(line) else { return };
@@ -224,7 +239,7 @@ mod tests {
             search.read(&Record { at_us: 1_000_000 * i64::try_from(at).expect("few"), what });
         }
         search.finish();
-        search.finds.into_iter().map(|find| (find.place, find.operation, find.line)).collect()
+        search.done().into_iter().map(|find| (find.place, find.operation, find.line)).collect()
     }
 
     fn ssh() -> Vec<Event> {
@@ -261,6 +276,31 @@ mod tests {
         assert_eq!(all, [Place::Output, Place::Command, Place::Typed]);
         let only = Query { places: vec![Place::Typed], ..query("cat secret") };
         assert_eq!(found(&only, ssh()).len(), 1);
+    }
+
+    #[test]
+    fn no_terminal_is_drawn_where_nobody_asks_what_was_seen() {
+        for (places, drawn) in [(vec![Place::Typed], false), (vec![Place::Output], true), (Vec::new(), true)] {
+            let query = Query { places, ..query("cat secret") };
+            let mut search = Search::new(&query);
+            for what in ssh() {
+                search.read(&Record { at_us: 0, what });
+            }
+            assert_eq!(search.lines.is_some(), drawn);
+        }
+    }
+
+    #[test]
+    fn it_is_known_whether_there_are_more_lines_than_were_asked_for() {
+        for (most, full) in [(2, false), (1, true), (0, true)] {
+            let query = Query { most, ..query("needle") };
+            let mut search = Search::new(&query);
+            for what in ssh() {
+                search.read(&Record { at_us: 0, what });
+            }
+            search.finish();
+            assert_eq!((search.is_full(), search.done().len()), (full, most));
+        }
     }
 
     #[test]

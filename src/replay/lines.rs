@@ -59,9 +59,7 @@ impl Lines {
             }
             *printed = 0;
             if let Some(at_us) = since.take() {
-                let text = terminal.line();
-                terminal.pay(text.len());
-                all.push(Shown { at_us, text });
+                all.push(Shown { at_us, text: terminal.line() });
             }
         });
         if terminal.is_flooded() {
@@ -105,6 +103,16 @@ mod tests {
         let mut all: Vec<Shown> = pieces.iter().flat_map(|piece| lines.feed(0, piece.as_bytes())).collect();
         all.extend(lines.flush());
         all.into_iter().map(|shown| shown.text).collect()
+    }
+
+    #[test]
+    fn blanks_cost_what_letters_cost() {
+        let (mut lines, size) = (Lines::new(Some((500, 200))), 500 * 199);
+        lines.feed(0, " ".repeat(size).as_bytes());
+        assert!(!lines.terminal.is_flooded());
+        // Four bytes that have the whole screen looked at, and find nothing on it.
+        lines.feed(0, " \u{1b}[H".repeat(1_000).as_bytes());
+        assert!(lines.terminal.is_flooded());
     }
 
     #[test]

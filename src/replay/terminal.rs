@@ -132,15 +132,26 @@ impl Terminal {
         self.flooded
     }
 
-    /// The line that the cursor is in: its rows joined where they go on at the margin.
-    pub(super) fn line(&self) -> String {
+    /// The line that the cursor is in: its rows joined where they go on at the margin. Its cells are paid for, blank or not;
+    /// nothing where that can't be done any more.
+    pub(super) fn line(&mut self) -> String {
+        let (columns, _) = self.emulator.size();
         let rows: Vec<&Line> = self.rows().collect();
         let cursor = self.emulator.cursor().row;
         let goes_on = |row: &usize| rows.get(*row).is_some_and(|row| row.is_wrapped());
         let head = (0..cursor).rev().take_while(goes_on).last().unwrap_or(cursor);
         let last = (cursor..rows.len()).find(|row| !goes_on(row)).unwrap_or(cursor);
-        let text: String = rows.iter().take(last + 1).skip(head).flat_map(|row| row.chars()).collect();
-        text.trim_end().to_owned()
+        let mut text = String::new();
+        // What stands there when it comes to that is still handed out.
+        let was_flooded = self.flooded;
+        let cells = columns * (last + 1 - head);
+        if was_flooded && self.budget < cells {
+            return text;
+        }
+        text.extend(rows.iter().take(last + 1).skip(head).flat_map(|row| row.chars()));
+        self.pay(cells);
+        text.truncate(text.trim_end().len());
+        text
     }
 }
 

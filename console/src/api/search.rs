@@ -22,7 +22,7 @@ use crate::extract::Args;
 use crate::problem::Problem;
 use crate::routes::App;
 use crate::seam;
-use crate::search::{Find, Look, Query, Stopped};
+use crate::search::{Find, Look, MORE, Query, Stopped};
 
 /// How long one call looks; the caller goes on from where it stopped.
 const LONGEST: Duration = Duration::from_secs(15);
@@ -132,6 +132,11 @@ fn through(
     let mut before = None;
     for (session, path) in recordings {
         query.most = most.saturating_sub(result.hits.len());
+        // Nothing of it would be shown, and the next call begins behind it.
+        if query.most == 0 && before.is_some() {
+            result.next = before;
+            return result;
+        }
         let (finds, stopped) = look(path, &query, over);
         // The first one is not begun again, since it would end in the same place.
         if stopped == Some(Stopped::Told) && before.is_some() {
@@ -143,6 +148,7 @@ fn through(
         let unread = |sealed, why: &str| Unread { session: session.id, sealed, why: why.to_owned() };
         match stopped {
             Some(Stopped::Full) => {
+                result.unread.push(unread(false, MORE));
                 result.next = Some(session.id);
                 return result;
             }
@@ -181,3 +187,6 @@ fn hit(session: &Session, find: Find) -> Hit {
         line,
     }
 }
+
+#[cfg(test)]
+mod tests;

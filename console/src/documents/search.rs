@@ -85,9 +85,10 @@ pub struct SearchResult {
     pub hits: Vec<Hit>,
     /// How many recordings were looked through.
     pub looked: u64,
-    /// Those that were not.
+    /// Those that were not, or not to their end.
     pub unread: Vec<Unread>,
-    /// There are more: call again with this as `behind`.
+    /// There may be lines in older sessions: call again with this as `behind`. Further lines of this session itself don't come
+    /// then; where there are any, `unread` says so.
     #[schema(value_type = Option<String>)]
     pub next: Option<SessionId>,
 }
