@@ -66,8 +66,11 @@ Exit codes: 0 found, 1 not found or failed, 2 wrong use.")]
 pub struct SessionArgs {
     /// Its id, or at least 6 characters of its beginning or end
     pub id: String,
-    /// The age identity that opens sealed recordings, to list what is kept in them
-    #[arg(long, value_name = "FILE")]
+    /// Also list the files that are kept in its recording, which is fetched for that
+    #[arg(long)]
+    pub files: bool,
+    /// The age identity that opens a sealed recording, for --files
+    #[arg(long, value_name = "FILE", requires = "files")]
     pub identity: Option<PathBuf>,
 }
 
@@ -76,7 +79,7 @@ pub struct SessionArgs {
 pub struct FileArgs {
     /// The session's id, or at least 6 characters of its beginning or end
     pub id: String,
-    /// The file's number, as `sessions show` lists it
+    /// The file's number, as `sessions show --files` lists it
     pub number: u32,
     /// Into which file; one that is there already is left alone
     #[arg(long, short, value_name = "FILE")]

@@ -1,4 +1,4 @@
-//! Files that were transferred and are kept in a recording: `sessions show` lists them, `sessions file` gets one out.
+//! Files that were transferred and are kept in a recording: `sessions show --files` lists them, `sessions file` gets one out.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -24,22 +24,14 @@ pub(super) struct Kept {
     pub(super) size: u64,
 }
 
-/// The files of a session's recording, or why they can't be listed. Sealed ones need the key.
-pub(super) async fn list(
-    desk: &Desk<'_>,
-    session: &Session,
-    identity: Option<&Path>,
-) -> Result<Result<Vec<Kept>, String>, Failure> {
+/// The files of a session's recording, which is fetched where there are any. Sealed ones need the key.
+pub(super) async fn list(desk: &Desk<'_>, session: &Session, identity: Option<&Path>) -> Result<Vec<Kept>, Failure> {
     if session.totals.kept == 0 {
-        return Ok(Ok(Vec::new()));
+        return Ok(Vec::new());
     }
     let identity = identity.map(std::fs::read_to_string).transpose()?;
     let copy = recordings::copy(&desk.client()?, session.id).await?;
-    let tape = match Tape::open(copy.path(), identity.as_deref()) {
-        Ok(tape) => tape,
-        Err(failure) => return Ok(Err(failure.to_string())),
-    };
-    kept(tape).map(Ok)
+    kept(Tape::open(copy.path(), identity.as_deref())?)
 }
 
 fn kept(records: impl Iterator<Item = Result<Record, Failure>>) -> Result<Vec<Kept>, Failure> {

@@ -14,25 +14,29 @@ pub(super) async fn list(desk: &Desk<'_>, all: bool) -> Result<(), Failure> {
     desk.screen.show(&sessions, || view::sessions(desk.screen, &sessions))
 }
 
-/// A session, with the files that are kept of it.
+/// A session, with the files that are kept of it where they were asked for.
 #[derive(Serialize)]
 struct Shown {
     #[serde(flatten)]
     session: Session,
-    files: Vec<Kept>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    files: Option<Vec<Kept>>,
 }
 
 pub(super) async fn show(desk: &Desk<'_>, args: SessionArgs) -> Result<(), Failure> {
     let client = desk.client()?;
     let session = client.session(client.session_id(&args.id).await?).await?;
-    let (files, unread) = match files::list(desk, &session, args.identity.as_deref()).await? {
-        Ok(files) => (files, None),
-        Err(words) => (Vec::new(), Some(words)),
+    // Fetching the recording is looking at it, and in the log.
+    let listed = if args.files { Some(files::list(desk, &session, args.identity.as_deref()).await) } else { None };
+    let (files, unread) = match listed {
+        None => (None, None),
+        Some(Ok(files)) => (Some(files), None),
+        Some(Err(failure)) => (None, Some(failure)),
     };
     let shown = Shown { session, files };
-    desk.screen.show(&shown, || view::session(desk.screen, &shown.session, &shown.files))?;
-    if let Some(words) = unread {
-        desk.screen.say(&format!("the kept files can't be listed: {words}\n"));
+    desk.screen.show(&shown, || view::session(desk.screen, &shown.session, shown.files.as_deref()))?;
+    if let Some(failure) = unread {
+        desk.screen.say(&format!("the kept files can't be listed: {failure}\n"));
     }
     Ok(())
 }

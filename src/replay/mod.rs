@@ -61,12 +61,37 @@ pub async fn play(
         Pace::Times(_) => screen.room(),
         Pace::AtOnce => None,
     };
-    let mut stage = Stage {
+    let stage = Stage {
         scene: Scene::new(screen.zone().clone()).with(play.input),
         film: None,
         story: Story::default(),
         room,
     };
+    perform(stage, records, play, &mut |text| screen.print(text)).await
+}
+
+/// Plays to the end, or to where it fails: then the terminal is given back before anybody is told.
+async fn perform(
+    mut stage: Stage,
+    records: impl Iterator<Item = Result<Record, Failure>>,
+    play: Play,
+    print: &mut impl FnMut(&str) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let played = scenes(&mut stage, records, play, print).await;
+    if played.is_err() {
+        // What went wrong before is what is told.
+        let _nothing_left_to_try = print(&stage.leave());
+        return played;
+    }
+    print(&stage.finish())
+}
+
+async fn scenes(
+    stage: &mut Stage,
+    records: impl Iterator<Item = Result<Record, Failure>>,
+    play: Play,
+    print: &mut impl FnMut(&str) -> Result<(), Failure>,
+) -> Result<(), Failure> {
     let mut finder = Finder::new(play.start);
     let mut before: Option<i64> = None;
     for record in records {
@@ -83,11 +108,10 @@ pub async fn play(
         let text = stage.step(&record);
         // Where a replay begins later, text from before that is not wanted; a picture is drawn whole anyway.
         if reached {
-            screen.print(&(text + &stage.draw()))?;
+            print(&(text + &stage.draw()))?;
         }
     }
-    finder.missed()?;
-    screen.print(&stage.finish())
+    finder.missed()
 }
 
 /// What is on the screen.
@@ -135,8 +159,13 @@ impl Stage {
         self.film.as_mut().map_or_else(String::new, Film::draw)
     }
 
+    /// Gives the terminal back, the picture as it is.
+    fn leave(&self) -> String {
+        self.film.as_ref().map_or_else(String::new, Film::leave)
+    }
+
     fn finish(&mut self) -> String {
-        let last = self.film.as_mut().map_or_else(String::new, |film| film.draw() + &film.leave());
+        let last = self.draw() + &self.leave();
         last + &self.scene.finish()
     }
 }

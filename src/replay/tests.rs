@@ -348,6 +348,24 @@ async fn a_damaged_recording_is_an_error_after_what_could_be_read() {
     assert!(failure.to_string().contains("frame 3 is damaged"));
 }
 
+#[tokio::test]
+async fn a_film_that_ends_in_an_error_gives_the_terminal_back() {
+    let failed = || Err(crate::failure::Failure::new("frame 9 is damaged"));
+    let records = shell().into_iter().filter(|record| !matches!(record.what, Event::End { .. }));
+    let (scene, story) = (Scene::new(TimeZone::UTC), Story::default());
+    let stage = Stage { scene, film: None, story, room: Some((100, 30)) };
+    let mut shown = String::new();
+    let mut print = |text: &str| {
+        shown.push_str(text);
+        Ok(())
+    };
+    let records = records.map(Ok).chain([failed()]);
+    let played = super::perform(stage, records, at_once(Start::Beginning), &mut print).await;
+    assert!(played.expect_err("damaged").to_string().contains("frame 9 is damaged"));
+    let (hidden, back) = (shown.rfind("\u{1b}[?25l"), shown.rfind("\u{1b}[?25h"));
+    assert!(shown.contains("\u{1b}[2J") && back.is_some() && back > hidden && shown.ends_with('\n'), "{shown:?}");
+}
+
 /// A recording as the gateway writes it, closed in order.
 async fn recorded(folder: &std::path::Path) -> std::path::PathBuf {
     let config = RecorderConfig {
