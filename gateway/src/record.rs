@@ -18,8 +18,29 @@ const MAX_VALUE: usize = 16 << 10;
 /// And for all of them together.
 const MAX_VALUES: usize = 1 << 20;
 
+/// So much of a terminal's output is kept in a session, in bytes: days of work, and minutes of a command that never ends.
+const FILM: u64 = 256 << 20;
+
 /// A file's content goes on the tape in pieces of this size, in bytes.
 const PIECE: usize = 256 << 10;
+
+/// Bytes of a file that passed, in order from its beginning.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub(crate) struct Kept {
+    pub(crate) bytes: Vec<u8>,
+    /// How much of the file they are.
+    pub(crate) extent: Extent,
+}
+
+/// How much of a file something is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// All of it.
+    Whole,
+    /// A part, as far as anybody knows: the end of it was not seen, or something else is in it as well.
+    #[default]
+    Part,
+}
 
 /// A session's book: it outlives each [`Record`].
 #[derive(Debug)]
@@ -60,18 +81,43 @@ pub(crate) struct Running {
     bytes: u64,
     masked: u64,
     kept: u64,
-    /// All of it is kept, whatever the setting says.
-    whole: bool,
+    most: Most,
+    /// A film's end was told.
+    ended: bool,
+}
+
+/// How much of an output is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Most {
+    /// As much as the setting says.
+    Setting,
+    /// A film: so many bytes, whatever the setting says, and its end is told.
+    Film(u64),
 }
 
 impl Running {
     pub(crate) const fn new(op: u32, since: Instant) -> Self {
-        Self { op, since, rows: 0, bytes: 0, masked: 0, kept: 0, whole: false }
+        Self { op, since, rows: 0, bytes: 0, masked: 0, kept: 0, most: Most::Setting, ended: false }
     }
 
-    /// The same of a terminal: a film is kept from its beginning to its end.
+    /// The same of a terminal: a film is kept whatever the setting says, up to 256 MiB.
     pub(crate) const fn film(op: u32, since: Instant) -> Self {
-        Self { whole: true, ..Self::new(op, since) }
+        Self { most: Most::Film(FILM), ..Self::new(op, since) }
+    }
+
+    /// Counts output, and says how many bytes of it are kept where the setting is `keep`, and whether a film ends with them.
+    fn takes(&mut self, len: usize, keep: u64) -> (usize, bool) {
+        let (most, film) = match self.most {
+            Most::Setting => (keep, false),
+            Most::Film(most) => (most, true),
+        };
+        let len = len as u64;
+        let kept = len.min(most.saturating_sub(self.kept));
+        self.kept += kept;
+        self.bytes += len;
+        // Once: where something is left out for the first time.
+        let ends = film && kept < len && !std::mem::replace(&mut self.ended, true);
+        (usize::try_from(kept).unwrap_or(usize::MAX), ends)
     }
 
     /// The command itself tells of rows that it changed; none of them went to the client.
@@ -88,7 +134,7 @@ impl Running {
 
     /// The next statement of the same text begins: what was counted belongs to the one before.
     pub(crate) fn next_statement(&mut self) {
-        *self = Self { kept: self.kept, whole: self.whole, ..Self::new(self.op, Instant::now()) };
+        *self = Self { kept: self.kept, most: self.most, ended: self.ended, ..Self::new(self.op, Instant::now()) };
     }
 }
 
@@ -200,14 +246,18 @@ impl<'a> Record<'a> {
 
     /// Bytes go to the client, masked.
     pub(crate) fn output(&mut self, running: &mut Running, bytes: &[u8]) -> Result<(), Broken> {
-        let room = if running.whole { u64::MAX } else { self.book.keep.saturating_sub(running.kept) };
-        running.bytes += bytes.len() as u64;
-        if room == 0 || bytes.is_empty() {
-            return Ok(());
+        let (kept, ends) = running.takes(bytes.len(), self.book.keep);
+        let bytes = bytes.get(..kept).unwrap_or(bytes);
+        if !bytes.is_empty() {
+            self.put(EventRef::Output { op: running.op, bytes })?;
         }
-        let bytes = bytes.get(..usize::try_from(room).unwrap_or(usize::MAX)).unwrap_or(bytes);
-        running.kept += bytes.len() as u64;
-        self.put(EventRef::Output { op: running.op, bytes })
+        if ends {
+            self.note(&format!(
+                "the film ends here: it has {} MiB, and what is shown later is not kept",
+                FILM >> 20
+            ))?;
+        }
+        Ok(())
     }
 
     /// Somebody typed a line that the terminal has shown.
@@ -220,8 +270,13 @@ impl<'a> Record<'a> {
         self.put(EventRef::Note { text })
     }
 
-    /// What is in a file that passed, all of it.
-    pub(crate) fn file(&mut self, name: &str, bytes: &[u8]) -> Result<(), Broken> {
+    /// What is in a file that passed: all of it, or a part under a name that says so.
+    pub(crate) fn file(&mut self, name: &str, kept: &Kept) -> Result<(), Broken> {
+        let name = match kept.extent {
+            Extent::Whole => name.to_owned(),
+            Extent::Part => format!("part of {name}"),
+        };
+        let (name, bytes) = (name.as_str(), kept.bytes.as_slice());
         self.book.files = self.book.files.saturating_add(1);
         self.book.totals.kept += 1;
         let (number, size) = (self.book.files, bytes.len() as u64);
@@ -272,5 +327,33 @@ impl<'a> Record<'a> {
     /// Waits until the recorder has room. Cancel-safe.
     pub(crate) async fn ready(&mut self) -> Result<(), Broken> {
         self.tape.ready().await.map_err(|_| Broken::NotRecorded)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_film_ends_once_and_says_so() {
+        let mut film = Running { most: Most::Film(10), ..Running::film(1, Instant::now()) };
+        let taken: Vec<(usize, bool)> = [4, 6, 5, 5].into_iter().map(|len| film.takes(len, 0)).collect();
+        assert_eq!(taken, [(4, false), (6, false), (0, true), (0, false)], "filled to the last byte");
+        let mut film = Running { most: Most::Film(10), ..Running::film(1, Instant::now()) };
+        let taken: Vec<(usize, bool)> = [4, 7, 1].into_iter().map(|len| film.takes(len, 0)).collect();
+        assert_eq!(taken, [(4, false), (6, true), (0, false)], "cut in the middle");
+        film.next_statement();
+        assert_eq!((film.takes(1, 0), film.bytes), ((0, false), 1), "the bound is of the session");
+    }
+
+    #[test]
+    fn other_output_is_kept_up_to_the_setting_and_nothing_is_said() {
+        let mut running = Running::new(1, Instant::now());
+        assert_eq!(
+            [running.takes(8, 10), running.takes(8, 10), running.takes(8, 10)],
+            [(8, false), (2, false), (0, false)]
+        );
+        assert_eq!((running.bytes, running.kept), (24, 10));
+        assert_eq!(Running::film(1, Instant::now()).takes(8, 0), (8, false), "a film, whatever the setting says");
     }
 }

@@ -22,8 +22,21 @@ async fn small_files_are_kept_both_ways_and_got_out_again() {
     assert_eq!(code, Some(0), "{out} {told}");
     until("it is over", || host.world.recorded().contains("\"ending\"")).await;
     let id = latest(&host).await;
+    let looks = async || {
+        let page = host.world.workflows().audit_page(0, 10_000).await.expect("the log");
+        page.entries.iter().filter(|entry| format!("{entry:?}").contains("look at recording")).count()
+    };
     let (out, told, code) = countersign(&host, &["sessions", "show", &id]).await;
+    assert!(code == Some(0) && out.contains("2; --files lists them"), "{out} {told}");
+    assert_eq!(looks().await, 0, "nobody looked at what is in it");
+    let (out, told, code) = countersign(&host, &["sessions", "show", &id, "--files", "--identity", "/nowhere"]).await;
+    assert!(
+        code == Some(0) && out.contains(&id) && told.contains("the kept files can't be listed: "),
+        "{out} {told}"
+    );
+    let (out, told, code) = countersign(&host, &["sessions", "show", &id, "--files"]).await;
     assert_eq!(code, Some(0), "{out} {told}");
+    assert_eq!(looks().await, 1);
     let old = std::fs::read(there.join("old")).expect("a file");
     assert!(out.contains(&format!("1: put {t}/small (60000 bytes)")), "{out}");
     assert!(out.contains(&format!("2: get {t}/old ({} bytes)", old.len())), "{out}");

@@ -37,6 +37,8 @@ enum Want {
 pub(in crate::ssh) struct Echo {
     keys: Keys,
     waiting: VecDeque<Want>,
+    /// How many of those are characters that have to be printed.
+    unshown: usize,
     /// What was shown of the line so far.
     text: Vec<char>,
     /// The rest of the line is nothing to keep.
@@ -53,6 +55,7 @@ impl Default for Echo {
         Self {
             keys: Keys::default(),
             waiting: VecDeque::new(),
+            unshown: 0,
             text: Vec::new(),
             skip: false,
             returned: false,
@@ -76,7 +79,7 @@ impl Echo {
     }
 
     fn key(&mut self, key: Key) {
-        let late = self.waiting.iter().any(|want| matches!(want, Want::Shown(_)));
+        let late = self.unshown > 0;
         let want = match key {
             Key::Text(char) => Want::Shown(char),
             Key::Erase => Want::Erase,
@@ -100,6 +103,7 @@ impl Echo {
             self.skip = !matches!(want, Want::End { .. });
             return;
         }
+        self.unshown += usize::from(matches!(want, Want::Shown(_)));
         self.waiting.push_back(want);
         self.settle();
     }
@@ -128,6 +132,7 @@ impl Echo {
         if let Function::Print(shown) = function {
             if wanted == Some(Want::Shown(shown)) {
                 self.waiting.pop_front();
+                self.unshown = self.unshown.saturating_sub(1);
                 self.text.push(shown);
                 self.settle();
             } else {
@@ -181,12 +186,19 @@ impl Echo {
     fn forget(&mut self) {
         self.waiting.iter_mut().for_each(|want| *want = Want::Kill);
         self.waiting.clear();
+        self.unshown = 0;
         self.wipe();
     }
 
     fn wipe(&mut self) {
         self.text.fill('\0');
         self.text.clear();
+    }
+
+    /// Whether the count of characters to come is right.
+    #[cfg(test)]
+    pub(super) fn is_counted(&self) -> bool {
+        self.unshown == self.waiting.iter().filter(|want| matches!(want, Want::Shown(_))).count()
     }
 
     /// The lines that are to be kept since the last time; an entered one ends with a carriage return.

@@ -1,6 +1,8 @@
-//! What is in a file that passes, kept where the policy wants it: whole or not at all, and never more than there is room for.
+//! What is in a file that passes, kept where the policy wants it: from its beginning and in order, a part marked as one, and never more than there is room for.
 
 use std::fmt;
+
+use crate::record::{Extent, Kept};
 
 /// So much is held for all open files together, in bytes, until they are closed.
 /// It may all go on the tape at once, which takes 16 MiB.
@@ -13,7 +15,7 @@ pub(crate) enum Content {
     #[default]
     Unwanted,
     /// These are the bytes that passed, in order from the beginning of the file.
-    Kept(Vec<u8>),
+    Kept(Kept),
     /// It is larger than what is kept, which is so many bytes.
     TooLarge(u64),
     /// Too many files are open at once.
@@ -27,7 +29,7 @@ impl fmt::Debug for Content {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unwanted => f.write_str("Unwanted"),
-            Self::Kept(kept) => write!(f, "Kept({} bytes)", kept.len()),
+            Self::Kept(kept) => write!(f, "Kept({} bytes, {:?})", kept.bytes.len(), kept.extent),
             Self::TooLarge(most) => write!(f, "TooLarge({most})"),
             Self::NoRoom => f.write_str("NoRoom"),
             Self::Jumbled => f.write_str("Jumbled"),
@@ -38,17 +40,25 @@ impl fmt::Debug for Content {
 impl Content {
     /// A file of which so much is kept at most; nothing is 0.
     pub(super) fn up_to(most: u64) -> Self {
-        if most == 0 { Self::Unwanted } else { Self::Kept(Vec::new()) }
+        if most == 0 { Self::Unwanted } else { Self::Kept(Kept::default()) }
     }
 
     /// More of it came, in order.
     pub(super) fn take(&mut self, data: &[u8], most: u64) {
         let Self::Kept(kept) = self else { return };
-        if u64::try_from(kept.len() + data.len()).is_ok_and(|size| size <= most) {
-            kept.extend_from_slice(data);
+        if u64::try_from(kept.bytes.len() + data.len()).is_ok_and(|size| size <= most) {
+            kept.bytes.extend_from_slice(data);
         } else {
             *self = Self::TooLarge(most);
         }
+    }
+
+    /// This is how much of the file it is.
+    pub(super) fn of(mut self, whole: bool) -> Self {
+        if let Self::Kept(kept) = &mut self {
+            kept.extent = if whole { Extent::Whole } else { Extent::Part };
+        }
+        self
     }
 
     /// It can't be told any more what is in the file.
@@ -66,7 +76,7 @@ impl Content {
     /// How many bytes are held.
     pub(super) fn held(&self) -> u64 {
         match self {
-            Self::Kept(kept) => u64::try_from(kept.len()).unwrap_or(u64::MAX),
+            Self::Kept(kept) => u64::try_from(kept.bytes.len()).unwrap_or(u64::MAX),
             Self::Unwanted | Self::TooLarge(_) | Self::NoRoom | Self::Jumbled => 0,
         }
     }

@@ -311,7 +311,7 @@ fn moved(bytes: u64, mut stream: Stream, whole: bool) -> (Moved, Content) {
     let whole = whole && stream.hash.is_some();
     let sha256 = stream.hash.take_if(|_| bytes > 0 || whole).map(|hash| hash.finalize().into());
     let content = match (sha256, bytes) {
-        (Some(_), _) => stream.content,
+        (Some(_), _) => stream.content.of(whole),
         (None, 0) => Content::Unwanted,
         (None, _) => stream.content.spoiled(),
     };

@@ -24,6 +24,9 @@ use crate::evidence::{Hash, Head};
 
 /// What every recording begins with; the last byte is the version. The line end shows a transfer "as text".
 pub(super) const MAGIC: [u8; 8] = *b"CSREC\r\n\x01";
+/// The version that is written. In 2 there are lines that were typed and the content of files, which a reader of 1 does not
+/// know; the bytes are the same.
+pub(super) const FORMAT: u32 = 2;
 /// Bytes before the header: magic, version, size.
 pub(super) const PREAMBLE: usize = 12;
 /// Largest header, in bytes.
@@ -42,7 +45,7 @@ const DOMAIN: &[u8] = b"countersign recording v1\n";
 /// The plain beginning of a recording: readable without a key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Header {
-    /// Version of the format; 1.
+    /// Version of what is in it: 1 or 2.
     pub format: u32,
     /// Id of the session.
     pub session: String,

@@ -8,7 +8,7 @@ use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use super::format::{
-    FRAME_HASH, FRAME_HEAD, Header, Kind, MAGIC, MAX_HEADER, MAX_PAYLOAD, PREAMBLE, first_head, step,
+    FORMAT, FRAME_HASH, FRAME_HEAD, Header, Kind, MAGIC, MAX_HEADER, MAX_PAYLOAD, PREAMBLE, first_head, step,
 };
 use super::seal::SealError;
 use crate::evidence::{Hash, Head};
@@ -83,7 +83,7 @@ impl Frames {
         let header = opening
             .get(PREAMBLE..)
             .and_then(|json| serde_json::from_slice(json).ok())
-            .filter(|header: &Header| header.format == 1)
+            .filter(|header: &Header| (1..=FORMAT).contains(&header.format))
             .ok_or_else(|| ReadError::NotARecording(path.to_owned()))?;
         let frames = Self {
             path: path.to_owned(),

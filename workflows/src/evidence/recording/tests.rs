@@ -571,6 +571,21 @@ fn nothing_in_a_debug_text_is_content() {
     assert!(!shown.contains("s3cret"));
 }
 
+#[test]
+fn recordings_of_this_version_and_the_one_before_are_read_and_no_others() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("x.csr");
+    for (format, reads) in [(0, false), (1, true), (2, true), (3, false)] {
+        let header = Header { format, session: "s".to_owned(), started: 0, sealed: None };
+        fs::write(&path, format::opening(&header).unwrap()).unwrap();
+        assert_eq!(Reader::open(&path, None).is_ok(), reads, "{format}");
+    }
+    let world = World::new();
+    drop(world.recorder.open("ses_1", "{}").unwrap());
+    let opening = fs::read(world.path("ses_1")).unwrap();
+    assert!(String::from_utf8_lossy(&opening).contains(r#"{"format":2,"#), "what is written can't be misread");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 

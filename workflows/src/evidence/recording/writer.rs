@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::codec::{self, Bracket};
-use super::format::{Header, first_head, opening};
+use super::format::{FORMAT, Header, first_head, opening};
 use super::lock::Locked;
 use super::seal::{Recipients, SealError};
 use super::session::{Chunk, Press, RecordError, Session, Sink};
@@ -148,7 +148,7 @@ impl Recorder {
         let (folder, handle) = self.day(started)?;
         let key = self.0.recipients.new_key();
         let (sealer, sealed) = key.map_err(|e| RecordError::Seal(Arc::new(e)))?.unzip();
-        let header = Header { format: 1, session: session_id.to_owned(), started, sealed };
+        let header = Header { format: FORMAT, session: session_id.to_owned(), started, sealed };
         let opening = opening(&header).map_err(|e| RecordError::from(io::Error::from(e)))?;
         let path = folder.join(format!("{session_id}.csr"));
         let mut file = create(&path, session_id).inspect_err(|error| {

@@ -11,6 +11,7 @@ fn kept(story: &[&str]) -> Vec<String> {
             ("<", shown) => echo.printed(shown.as_bytes()),
             other => panic!("{other:?}"),
         }
+        assert!(echo.is_counted(), "{story:?}");
     }
     echo.take()
 }

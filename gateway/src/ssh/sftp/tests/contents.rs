@@ -1,7 +1,8 @@
-//! What is in files, kept whole or not at all.
+//! What is in files, kept from the beginning and in order, or not at all.
 
 use super::super::content::{Content, ROOM};
 use super::*;
+use crate::record::{Extent, Kept};
 
 const PUT: u32 = 0x1a;
 const GET: u32 = 0x01;
@@ -14,7 +15,26 @@ fn keeping(most: u64) -> Talk {
 }
 
 fn kept(bytes: &[u8]) -> Content {
-    Content::Kept(bytes.to_vec())
+    Content::Kept(Kept { bytes: bytes.to_vec(), extent: Extent::Whole })
+}
+
+fn part(bytes: &[u8]) -> Content {
+    Content::Kept(Kept { bytes: bytes.to_vec(), extent: Extent::Part })
+}
+
+#[test]
+fn a_part_is_never_taken_for_the_whole() {
+    let mut talk = keeping(100);
+    // Its end was never seen.
+    talk.open(1, b"down", GET, b"h");
+    talk.read(2, b"h", 0, 20);
+    talk.data(2, b"0123456789");
+    assert_eq!(talk.close(3, b"h").content, [part(b"0123456789"), Content::Unwanted]);
+    // Something else may be in it, since it was not emptied.
+    talk.open(4, b"up", 0x02, b"h");
+    talk.write(5, b"h", 0, b"hello");
+    talk.status(5, Code::OK);
+    assert_eq!(talk.close(6, b"h").content, [Content::Unwanted, part(b"hello")]);
 }
 
 #[test]
@@ -98,5 +118,5 @@ fn many_open_files_take_no_more_room_than_there_is() {
 
 #[test]
 fn the_content_of_a_file_is_in_no_log() {
-    assert_eq!(format!("{:?}", kept(b"secret")), "Kept(6 bytes)");
+    assert_eq!(format!("{:?}", kept(b"secret")), "Kept(6 bytes, Whole)");
 }
