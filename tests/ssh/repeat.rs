@@ -132,19 +132,29 @@ async fn lines_of_a_watched_shell_have_shapes_where_their_paths_are_whole() {
     terminal.types(&format!("rm {}\r", files.at("b").display())).await;
     terminal.shows("allowed by linus, again for this shape until ").await;
     until("another passes", || !files.at("b").exists()).await;
+    // What is written out in full may run again.
+    terminal.types(&format!("rm -f {}\r", files.at("d").display())).await;
+    let whole = held(&host, Some(first.id), &files.at("d")).await;
+    assert_eq!(shape_of(&whole), Some("rm -f …"));
+    approves(&host, &whole, &["--repeat", "exact", "--for", "10m"]).await;
+    until("it ran", || !files.at("d").exists()).await;
+    files.make("d");
+    terminal.types(&format!("rm -f {}\r", files.at("d").display())).await;
+    terminal.shows("allowed by linus, again for exactly this until ").await;
+    until("exactly this passes", || !files.at("d").exists()).await;
     terminal.types(&format!("cd {} && rm c\r", files.0.display())).await;
-    let relative = held(&host, Some(first.id), &files.0).await;
+    let relative = held(&host, Some(whole.id), &files.0).await;
     assert_eq!(shape_of(&relative), None, "nobody knows where it would run");
-    let shape = ["approve", &relative.id.to_string(), "--yes", "--repeat", "shape", "--for", "10m"];
-    let (_, told, code) = super::certificates::countersign_as(&host, "linus", &shape).await;
-    assert!(code != Some(0) && told.contains("can't be allowed by its shape"), "{told}");
-    approves(&host, &relative, &["--repeat", "exact", "--for", "10m"]).await;
+    for again in ["shape", "exact"] {
+        let args = ["approve", &relative.id.to_string(), "--yes", "--repeat", again, "--for", "10m"];
+        let (_, told, code) = super::certificates::countersign_as(&host, "linus", &args).await;
+        assert!(code != Some(0) && told.contains("can be approved once only"), "{told}");
+    }
+    approves(&host, &relative, &[]).await;
     until("it ran", || !files.at("c").exists()).await;
     files.make("c");
+    // The same words again, which nobody could allow.
     terminal.types(&format!("cd {} && rm c\r", files.0.display())).await;
-    terminal.shows("allowed by linus, again for exactly this until ").await;
-    until("exactly this passes", || !files.at("c").exists()).await;
-    terminal.types(&format!("cd {} && rm d\r", files.0.display())).await;
     held(&host, Some(relative.id), &files.0).await;
-    assert!(files.at("d").exists());
+    assert!(files.at("c").exists());
 }
