@@ -6,6 +6,7 @@ use sandbox::Sshd;
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command};
 use workflows::clock::Span;
+use workflows::engine::Filter;
 
 use super::{Host, runs, said, until};
 use crate::world::PATIENCE;
@@ -229,4 +230,42 @@ async fn many_channels_at_once_do_not_overrun_their_target() {
         assert_eq!((out.as_str(), code), ("in\n", Some(0)), "{told}");
     }
     master.kill().await.expect("killed");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn g1_a_connection_that_a_session_left_serves_the_next_and_goes_with_the_grant() {
+    let host = Host::start().await;
+    let grant = host.grant(Span::hours(1)).await;
+    let control = format!("ControlPath={}", host.world.folder.path().join("control").display());
+    let options = ["-o", "ControlMaster=yes", "-o", control.as_str(), "-N"];
+    let _master = host.ssh(&options, &[]).await.spawn().expect("ssh");
+    until("the master is there", || host.world.folder.path().join("control").exists()).await;
+    let once = || async {
+        let mut ssh = host.ssh(&["-o", "ControlMaster=no", "-o", control.as_str()], &["echo in"]).await;
+        said(tokio::time::timeout(PATIENCE, ssh.output()).await.expect("in time").expect("ran"))
+    };
+    for _time in 0..5 {
+        let (out, told, code) = once().await;
+        assert_eq!((out.as_str(), code), ("in\n", Some(0)), "{told}");
+    }
+    let entered = || host.sshd.log().matches("Accepted publickey").count();
+    assert!(entered() < 5, "{}", host.sshd.log());
+    // Each was a session of its own all the same.
+    let ada = host.world.person("ada").await;
+    let all = Filter { open_only: false, limit: 100 };
+    let sessions = host.world.workflows().sessions(&ada, all).await.expect("sessions");
+    assert_eq!(sessions.len(), 5, "{sessions:?}");
+    let linus = host.world.person("linus").await;
+    host.world.workflows().revoke(&linus, grant, "test").await.expect("revoked");
+    let entered = entered();
+    let left = || {
+        host.sshd.log().matches("Connection closed by").count()
+            + host.sshd.log().matches("Connection reset by").count()
+    };
+    until("the host has lost them all", || {
+        left() + host.sshd.log().matches("Received disconnect").count() >= entered
+    })
+    .await;
+    let (out, told, code) = once().await;
+    assert_eq!((out.as_str(), code), ("", Some(126)), "{told}");
 }

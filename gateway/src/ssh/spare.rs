@@ -33,27 +33,42 @@ impl Lease {
     }
 }
 
+/// A connection that waits for its next session.
+struct Kept {
+    lease: Lease,
+    upstream: Arc<Upstream>,
+    /// The grant's.
+    life: Life,
+    since: Instant,
+}
+
+impl Kept {
+    fn is_good(&self) -> bool {
+        self.since.elapsed() < KEPT && self.life.still().is_ok() && !self.upstream.handle.is_closed()
+    }
+}
+
 /// The one that a client's connection may keep.
 #[derive(Default)]
-pub(super) struct Spare(Mutex<Option<(Lease, Arc<Upstream>, Life, Instant)>>);
+pub(super) struct Spare(Mutex<Option<Kept>>);
 
 impl Spare {
     /// Takes it, if it is the same in all that matters and still good.
     pub(super) fn take(&self, wanted: &Lease) -> Option<Arc<Upstream>> {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let (_, upstream, life, since) = kept.filter(|(lease, ..)| lease.is(wanted))?;
-        (since.elapsed() < KEPT && life.still().is_ok() && !upstream.handle.is_closed()).then_some(upstream)
+        kept.filter(|kept| kept.lease.is(wanted) && kept.is_good()).map(|kept| kept.upstream)
     }
 
     /// Keeps it for the next one, in the place of another.
     pub(super) fn put(&self, lease: Lease, upstream: Arc<Upstream>, life: Life) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((lease, upstream, life, Instant::now()));
+        let kept = Kept { lease, upstream, life, since: Instant::now() };
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept);
     }
 
     /// Whether there is one. One that is good no longer is dropped, which cuts it.
     pub(super) fn look(&self) -> bool {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.as_ref().is_some_and(|(_, _, life, since)| since.elapsed() >= KEPT || life.still().is_err()) {
+        if kept.as_ref().is_some_and(|kept| !kept.is_good()) {
             *kept = None;
         }
         kept.is_some()
