@@ -1,8 +1,7 @@
 //! What the loop asks of an SSH channel.
 
-use std::time::Duration;
-
 use std::sync::Arc;
+use std::time::Duration;
 
 use guard::wire::Verdict;
 use russh::ChannelMsg;
