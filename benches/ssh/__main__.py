@@ -24,6 +24,7 @@ import time
 import tty
 
 BYTES = 512 << 20
+IDLE = 50
 ENGINEER, APPROVER = "ada@example.com", "grace@example.com"
 FILE = """
 [store]
@@ -200,6 +201,27 @@ def echo(world, path, count):
     return statistics.median(times)
 
 
+def idle(world, count):
+    """KiB of the gateway for each session that sits at a shell's prompt and does nothing."""
+    memory = lambda: int(next(line.split()[1] for line in pathlib.Path(f"/proc/{world.pid}/smaps_rollup").read_text().splitlines() if line.startswith("Pss:")))
+    before = memory()
+    sessions = [
+        subprocess.Popen(world.ssh("gated", "-tt", "cat"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        for _ in range(count)
+    ]
+    for session in sessions:
+        # Its echo is back: the session is open at both ends.
+        session.stdin.write(b"x\n")
+        session.stdin.flush()
+        session.stdout.read(1)
+    time.sleep(2)
+    each = (memory() - before) / count
+    for session in sessions:
+        session.terminate()
+        session.wait()
+    return each
+
+
 def main():
     parser = argparse.ArgumentParser(prog="benches/ssh")
     parser.add_argument("--rounds", type=int, default=5)
@@ -228,6 +250,8 @@ def main():
                             if path == "gated":
                                 cpu.setdefault(what, []).append(spent)
                         seen.setdefault((what, path), []).append(value)
+            print("idle sessions", file=sys.stderr)
+            each = idle(world, IDLE)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     print(f"{os.cpu_count()} cores, {subprocess.run(['ssh', '-V'], capture_output=True, text=True).stderr.strip()}; {chosen.rounds} rounds, medians; loopback\n")
@@ -242,6 +266,7 @@ def main():
         print(f"| {what} | {' | '.join(shown)} | {' | '.join(f'{a:.2f}' if rate else f'{a:+.1f}' for a in against)} |")
     for what, spent in cpu.items():
         print(f"\nCPU of the gateway, {what.split(',')[0]}: {statistics.median(spent):.1f} s for each GB")
+    print(f"\nMemory of the gateway: {each:.0f} KiB for each of {IDLE} idle sessions with a terminal")
 
 
 main()
