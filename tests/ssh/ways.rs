@@ -171,6 +171,26 @@ async fn an_agent_is_lent_only_where_the_file_says_so_and_as_long_as_the_grant()
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_agent_is_lent_on_a_connection_that_a_session_without_one_has_left() {
+    let login = "agent = true, shell = \"/bin/bash\"@GUARD@";
+    let host = Host::edited(&[("shell = \"/bin/bash\"@GUARD@", login)]).await;
+    host.grant(Span::hours(1)).await;
+    let (_agent, socket) = agent(&host).await;
+    let place = host.world.folder.path().join("control");
+    let control = format!("ControlPath={}", place.display());
+    let mut master = host.ssh(&["-A", "-N", "-o", "ControlMaster=yes", "-o", &control], &[]).await;
+    let _master = master.env("SSH_AUTH_SOCK", &socket).spawn().expect("ssh");
+    super::until("the master is there", || place.exists()).await;
+    for (options, lent) in [(["-a", "-o"], false), (["-A", "-o"], true), (["-a", "-o"], false), (["-A", "-o"], true)]
+    {
+        let mut ssh = host.ssh(&[options[0], options[1], &control], &["ssh-add -l"]).await;
+        ssh.env("SSH_AUTH_SOCK", &socket);
+        let (out, told, _) = ended(ssh).await;
+        assert_eq!(out.contains("lent-key"), lent, "{options:?}: {out} {told}");
+    }
+}
+
 /// A port through the target, on the client's own input and output.
 async fn port(host: &Host, to: u16) -> Child {
     let mut ssh = host.ssh(&["-o", "LogLevel=INFO", "-W", &format!("127.0.0.1:{to}")], &[]).await;

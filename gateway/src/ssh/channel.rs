@@ -85,8 +85,9 @@ async fn run(mut pipe: Pipe, start: Result<Start, &'static str>, who: SignedIn, 
     match admitted {
         // INVARIANT: from here on the session is ended by `Workflows::end`, whatever happens.
         Ok((mut start, (session, upstream, ways, lease))) => {
-            let (asking, client) = (upstream.take_asking(), connection.client_handle.clone());
-            let agents = asking.zip(client).filter(|_| start.agent);
+            // Left where it is for a later session on the same connection, which may lend one.
+            let asking = if start.agent { upstream.take_asking() } else { None };
+            let agents = asking.zip(connection.client_handle.clone());
             start.agent = agents.is_some();
             let agents = agents.map(|(asking, client)| Box::new(Agents::new(asking, client)));
             // An agent hangs on its connection.
