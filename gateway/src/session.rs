@@ -71,7 +71,7 @@ async fn run<D: Dialect>(
         checkpoint: Checkpoint::default(),
         book: Book::new(keep),
         asking: Asking::default(),
-        beside: Beside::default(),
+        beside: Beside::new(observer),
         observer: Arc::clone(observer),
     };
     let life = session.life().clone();
@@ -181,14 +181,16 @@ async fn next<D: Dialect>(
         return Ok(Next::Decided(decision));
     }
     let some = !beside.is_empty();
+    // Made only where somebody waits: the hot path registers no timer.
     let due = beside.due();
+    let remind = async { if some { Box::pin(sleep_until(due)).await } else { std::future::pending().await } };
     let target = Arc::clone(session.target());
     let mut record = Record::new(session.tape(), book);
     let answered = tokio::select! {
         biased;
         answered = beside.answered(), if some => answered,
         turn = dialect.next_turn(&mut record) => return Ok(turn?.map_or(Next::Goodbye, Next::Turn)),
-        () = sleep_until(due), if some => {
+        () = remind, if some => {
             for (turn, told) in beside.reminders() {
                 dialect.about(turn);
                 dialect.tell(told, &mut record).await?;

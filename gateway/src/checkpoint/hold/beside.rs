@@ -1,5 +1,6 @@
 //! Turns that wait for people while their conversation goes on beside them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -11,6 +12,7 @@ use workflows::request::Request;
 
 use super::Asked;
 use crate::dialect::Told;
+use crate::observe::Observer;
 use crate::seams::{StoreError, Workflows};
 
 /// So many turns may wait in one session. More are refused: nobody could keep them apart.
@@ -25,15 +27,21 @@ pub(crate) struct Beside<T> {
     waiting: Vec<Asked<T>>,
     answers: FuturesUnordered<BoxFuture<'static, Answer>>,
     remind: Instant,
+    observer: Arc<dyn Observer>,
 }
 
-impl<T> Default for Beside<T> {
-    fn default() -> Self {
-        Self { waiting: Vec::new(), answers: FuturesUnordered::new(), remind: Instant::now() }
+impl<T> Drop for Beside<T> {
+    fn drop(&mut self) {
+        self.waiting.iter().for_each(|_| self.observer.hold_ended());
     }
 }
 
 impl<T> Beside<T> {
+    pub(crate) fn new(observer: &Arc<dyn Observer>) -> Self {
+        let (waiting, answers) = (Vec::new(), FuturesUnordered::new());
+        Self { waiting, answers, remind: Instant::now(), observer: Arc::clone(observer) }
+    }
+
     /// Whether none waits: all that the hot path asks.
     pub(crate) const fn is_empty(&self) -> bool {
         self.waiting.is_empty()
@@ -52,20 +60,26 @@ impl<T> Beside<T> {
         let (id, workflows) = (asked.id, workflows.clone());
         self.answers.push(Box::pin(async move { (id, workflows.settled(id).await) }));
         self.waiting.push(asked);
+        self.observer.hold_began();
     }
 
     /// The next answer, with the turn that it is about; nothing where nobody waits for it any more. Cancel-safe.
     pub(crate) async fn answered(&mut self) -> Option<(Asked<T>, Result<Request, StoreError>)> {
         let Some((id, answer)) = self.answers.next().await else { return std::future::pending().await };
         let at = self.waiting.iter().position(|asked| asked.id == id)?;
-        Some((self.waiting.swap_remove(at), answer))
+        Some((self.out(at), answer))
     }
 
     /// Takes one out that nobody waits for any more.
     pub(crate) fn take(&mut self, mut is_given_up: impl FnMut(&T) -> bool) -> Option<Asked<T>> {
         let at = self.waiting.iter().position(|asked| is_given_up(&asked.waiting.turn))?;
         // Its answer is dropped when it comes.
-        Some(self.waiting.swap_remove(at))
+        Some(self.out(at))
+    }
+
+    fn out(&mut self, at: usize) -> Asked<T> {
+        self.observer.hold_ended();
+        self.waiting.swap_remove(at)
     }
 
     /// When those who wait are reminded.
