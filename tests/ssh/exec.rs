@@ -8,7 +8,7 @@ use tokio::process::{Child, Command};
 use workflows::clock::Span;
 use workflows::engine::Filter;
 
-use super::{Host, runs, said, until};
+use super::{Host, said, until};
 use crate::world::PATIENCE;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -70,14 +70,7 @@ async fn g1_the_end_of_a_grant_ends_what_runs_at_the_host() {
     let host = Host::start().await;
     let grant = host.grant(Span::hours(1)).await;
     let mark = format!("sleep 98{}", host.sshd.port());
-    let child = host.ssh(&[], &[&mark]).await.spawn().expect("ssh");
-    until("it runs", || runs(&format!("^{mark}"))).await;
-    let linus = host.world.person("linus").await;
-    host.world.workflows().revoke(&linus, grant, "test").await.expect("revoked");
-    let (_, told, _) =
-        said(tokio::time::timeout(PATIENCE, child.wait_with_output()).await.expect("in time").expect("ran"));
-    assert!(told.contains("was revoked"), "{told}");
-    until("it is gone", || !runs(&format!("^{mark}"))).await;
+    host.ends_with_the_grant(grant, &mark, &mark).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -86,14 +79,7 @@ async fn g1_the_end_of_a_grant_ends_what_does_not_hear_signals() {
     let grant = host.grant(Span::hours(1)).await;
     let mark = format!("sleep 97{}", host.sshd.port());
     let line = format!("trap '' HUP TERM; nohup {mark} >/dev/null 2>&1 & wait");
-    let child = host.ssh(&[], &[&line]).await.spawn().expect("ssh");
-    until("it runs", || runs(&format!("^{mark}"))).await;
-    let linus = host.world.person("linus").await;
-    host.world.workflows().revoke(&linus, grant, "test").await.expect("revoked");
-    let (_, told, _) =
-        said(tokio::time::timeout(PATIENCE, child.wait_with_output()).await.expect("in time").expect("ran"));
-    assert!(told.contains("was revoked"), "{told}");
-    until("it is gone", || !runs(&format!("^{mark}"))).await;
+    host.ends_with_the_grant(grant, &line, &mark).await;
 }
 
 /// Without the guard this is no wall, but whoever only forgot a job in the background, in whatever session, leaves none.
@@ -103,14 +89,7 @@ async fn g1_the_end_of_a_grant_ends_what_made_a_session_of_its_own() {
     let grant = host.grant(Span::hours(1)).await;
     let mark = format!("sleep 87{}", host.sshd.port());
     let line = format!("setsid {mark} >/dev/null 2>&1 & sleep 60");
-    let child = host.ssh(&[], &[&line]).await.spawn().expect("ssh");
-    until("it runs", || runs(&format!("^{mark}"))).await;
-    let linus = host.world.person("linus").await;
-    host.world.workflows().revoke(&linus, grant, "test").await.expect("revoked");
-    let (_, told, _) =
-        said(tokio::time::timeout(PATIENCE, child.wait_with_output()).await.expect("in time").expect("ran"));
-    assert!(told.contains("was revoked"), "{told}");
-    until("it is gone", || !runs(&format!("^{mark}"))).await;
+    host.ends_with_the_grant(grant, &line, &mark).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -195,14 +195,7 @@ async fn g1_the_end_of_a_grant_ends_everything_under_the_guard() {
     let grant = host.grant(Span::hours(1)).await;
     let mark = format!("sleep 97{}", host.sshd.port());
     let line = format!("(setsid {mark} >/dev/null 2>&1 &) ; {mark}");
-    let child = host.ssh(&[], &[&line]).await.spawn().expect("ssh");
-    until("it runs", || runs(&format!("^{mark}"))).await;
-    let linus = host.world.person("linus").await;
-    host.world.workflows().revoke(&linus, grant, "test").await.expect("revoked");
-    let (_, told, _) =
-        said(tokio::time::timeout(PATIENCE, child.wait_with_output()).await.expect("in time").expect("ran"));
-    assert!(told.contains("was revoked"), "{told}");
-    until("it is gone", || !runs(&format!("^{mark}"))).await;
+    host.ends_with_the_grant(grant, &line, &mark).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

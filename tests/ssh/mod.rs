@@ -195,6 +195,18 @@ impl Host {
                 .expect("ran"),
         )
     }
+
+    /// Runs a line until what it starts is there, takes the grant back, and looks whether that is gone from the host.
+    async fn ends_with_the_grant(&self, grant: GrantId, line: &str, mark: &str) {
+        let child = self.ssh(&[], &[line]).await.spawn().expect("ssh");
+        until("it runs", || runs(&format!("^{mark}"))).await;
+        let linus = self.world.person("linus").await;
+        self.world.workflows().revoke(&linus, grant, "test").await.expect("revoked");
+        let ended = tokio::time::timeout(PATIENCE, child.wait_with_output()).await.expect("in time").expect("ran");
+        let (_, told, _) = said(ended);
+        assert!(told.contains("was revoked"), "{told}");
+        until("it is gone", || !runs(&format!("^{mark}"))).await;
+    }
 }
 
 /// Whether a process with these words in its command line runs on the host.
